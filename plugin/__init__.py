@@ -1,0 +1,1 @@
+"""What Many Voices thinks, and the hands that carry it out."""

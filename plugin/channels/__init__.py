@@ -1,0 +1,1 @@
+"""The ways to reach people with what was shared, one module per channel."""

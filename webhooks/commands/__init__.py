@@ -1,0 +1,1 @@
+"""What an operator can ask for on the command line, a module for each kind of work."""

@@ -1,0 +1,1 @@
+"""How each platform signs what it sends, one module per platform."""
