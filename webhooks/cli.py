@@ -7,9 +7,12 @@ import click
 
 
 class Commands(click.Group):
-    """A group that imports a command's module only when somebody calls it."""
+    """A group that imports a command's module only when somebody calls it.
 
-    def __init__(self, table: Mapping[str, str], help: str) -> None:
+    `table` gives each command's name its place, "module:function", and one line of help.
+    """
+
+    def __init__(self, table: Mapping[str, tuple[str, str]], help: str) -> None:
         super().__init__(help=help)
         self.table = table
 
@@ -21,13 +24,18 @@ class Commands(click.Group):
         """Return the command of this name, or None where there is none."""
         if cmd_name not in self.table:
             return None
-        module, _, function = self.table[cmd_name].partition(":")
+        module, _, function = self.table[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), function)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading one of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, help) in self.table.items()])
+
 
 COMMANDS = {
-    "tag": "webhooks.commands.tagging:tag",
+    "tag": ("webhooks.commands.tagging:tag", "Say who is speaking in each comment of a JSON-lines stream."),
 }
 
 main = Commands(COMMANDS, help="Many Voices: who speaks under your blogs, and what they have lived.")

@@ -1,0 +1,227 @@
+"""Every table we own. People's words stand in `comments.text` and nowhere else for longer than a job takes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase
+
+
+class Base(DeclarativeBase):
+    """What Flask-Security's models are built on; its metadata holds all our tables."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+metadata = Base.metadata
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A point in time, kept in UTC; SQLite has no time zones of its own."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Return the moment in UTC."""
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Return the moment as an aware datetime in UTC."""
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column("id", sa.Integer, primary_key=True, autoincrement=True)
+
+
+def _of(name: str, table: str, *, nullable: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=nullable, index=True)
+
+
+def _when(name: str, *, nullable: bool = False) -> sa.Column[datetime]:
+    return sa.Column(name, Moment, nullable=nullable)
+
+
+communities = sa.Table(
+    "communities",
+    metadata,
+    _id(),
+    sa.Column("slug", sa.String(64), nullable=False, unique=True),
+    sa.Column("platform", sa.String(32), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("base_url", sa.Text, nullable=False),
+    sa.Column("sign_up_url", sa.Text, nullable=False),
+    sa.Column("sign_in_url", sa.Text, nullable=False),
+    sa.Column("editorial_address", sa.Text, nullable=False),
+    sa.Column("moderators_address", sa.Text, nullable=False),
+    # notice: a public comment may be read by its own community's editors; ask: nothing goes before its author agrees.
+    sa.Column("forwarding", sa.String(16), nullable=False, server_default="notice"),
+    sa.Column("wait_minutes", sa.Integer, nullable=False, server_default="15"),
+    sa.Column("expected_types", sa.JSON, nullable=False),
+    sa.Column("is_practice", sa.Boolean, nullable=False, server_default=sa.false()),
+    _when("created_at"),
+)
+
+# Sealed with a key from MANYVOICES_SECRET_KEY. Several are live at once while a forum changes over.
+community_secrets = sa.Table(
+    "community_secrets",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    sa.Column("sealed", sa.Text, nullable=False),
+    _when("created_at"),
+    _when("retires_at", nullable=True),
+)
+
+# `record` is the allow-listed event between the door and the worker; it is emptied when the event is done.
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("key", sa.String(255), primary_key=True),
+    _of("community_id", "communities"),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("record", sa.JSON(none_as_null=True)),
+    sa.Column("status", sa.String(16), nullable=False, server_default="received"),
+    sa.Column("comment_id", sa.ForeignKey("comments.id", ondelete="SET NULL"), index=True),
+    _when("received_at"),
+    _when("done_at", nullable=True),
+)
+
+discussions = sa.Table(
+    "discussions",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    sa.Column("native_id", sa.String(128), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("audience", sa.String(16), nullable=False),
+    _when("published_at", nullable=True),
+    # When the forum said so: an older telling never overwrites a newer one.
+    _when("told_at"),
+    sa.UniqueConstraint("community_id", "native_id"),
+    sa.Index("ix_discussions_url", "community_id", "url"),
+)
+
+# `native_id` is empty for a guest or an anonymous author: each of their comments has an author of its own.
+authors = sa.Table(
+    "authors",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    sa.Column("native_id", sa.String(128)),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("display_name", sa.Text),
+    sa.Column("profile_url", sa.Text),
+    sa.Column("groups", sa.JSON, nullable=False),
+    sa.Column("declared", sa.JSON, nullable=False),
+    _when("told_at"),
+    _when("left_at", nullable=True),
+    sa.UniqueConstraint("community_id", "native_id"),
+)
+
+# A comment is (community, native_id, created_at). Its state follows from the three times below, whatever
+# order they arrive in: deleted unless an approval came later; else the newest of what was said of it.
+comments = sa.Table(
+    "comments",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    sa.Column("native_id", sa.String(128), nullable=False),
+    _when("created_at"),
+    _of("discussion_id", "discussions", nullable=True),
+    _of("author_id", "authors", nullable=True),
+    sa.Column("parent_native_id", sa.String(128)),
+    sa.Column("url", sa.Text),
+    sa.Column("text", sa.Text),
+    _when("text_at", nullable=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("shown_state", sa.String(16)),
+    _when("shown_at", nullable=True),
+    _when("approved_at", nullable=True),
+    _when("deleted_at", nullable=True),
+    sa.Column("source", sa.String(16), nullable=False),
+    _when("received_at"),
+    sa.UniqueConstraint("community_id", "native_id", "created_at"),
+)
+
+# Append-only. Evidence is kept as a place in the comment's text, not as a second copy of the words.
+tag_decisions = sa.Table(
+    "tag_decisions",
+    metadata,
+    _id(),
+    _of("comment_id", "comments"),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("decision", sa.String(16), nullable=False),
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("by", sa.String(128), nullable=False),
+    sa.Column("reason", sa.Text),
+    _when("text_at", nullable=True),
+    sa.Column("start", sa.Integer),
+    sa.Column("end", sa.Integer),
+    sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("frame", sa.String(64), nullable=False),
+    sa.Column("flags", sa.JSON, nullable=False),
+    _when("decided_at"),
+)
+
+insights = sa.Table(
+    "insights",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    sa.Column("comment_id", sa.ForeignKey("comments.id", ondelete="CASCADE"), nullable=False, unique=True),
+    sa.Column("is_insight", sa.Boolean, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Column("reasons", sa.JSON, nullable=False),
+    sa.Column("is_urgent", sa.Boolean, nullable=False),
+    sa.Column("urgent_evidence", sa.JSON, nullable=False),
+    _when("text_at"),
+    _when("found_at"),
+    sa.Column("state", sa.String(16), nullable=False, server_default="new"),
+)
+
+# Rows waiting to be sent, one for each recipient; `status` is one of waiting, sending, sent, withheld, failed.
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    _id(),
+    _of("insight_id", "insights"),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("channel", sa.String(16), nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("message_id", sa.String(255), nullable=False, unique=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("may_be_double", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    _when("created_at"),
+    _when("finished_at", nullable=True),
+    sa.UniqueConstraint("insight_id", "kind", "recipient"),
+)
+
+# How often an invitation was shown and chosen, and how many joined: figures per day, never a person.
+prompt_counts = sa.Table(
+    "prompt_counts",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    _of("discussion_id", "discussions", nullable=True),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("step", sa.String(16), nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Index(
+        "uq_prompt_counts_place", "community_id", sa.text("coalesce(discussion_id, 0)"), "day", "step", unique=True
+    ),
+)
