@@ -205,23 +205,23 @@ outbox = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text),
     sa.Column("may_be_double", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    # Counts how often it was put up for sending: a comment may be hidden and shown again.
+    sa.Column("round", sa.Integer, nullable=False, server_default="1"),
     _when("created_at"),
     _when("finished_at", nullable=True),
     sa.UniqueConstraint("insight_id", "kind", "recipient"),
 )
 
 # How often an invitation was shown and chosen, and how many joined: figures per day, never a person.
+# `discussion_id` is 0 for the community as a whole: an empty place would not be unique.
 prompt_counts = sa.Table(
     "prompt_counts",
     metadata,
     _id(),
     _of("community_id", "communities"),
-    _of("discussion_id", "discussions", nullable=True),
+    sa.Column("discussion_id", sa.Integer, nullable=False, server_default="0"),
     sa.Column("day", sa.Date, nullable=False),
     sa.Column("step", sa.String(16), nullable=False),
     sa.Column("count", sa.Integer, nullable=False),
-    sa.Index(
-        "uq_prompt_counts_place", "community_id", sa.text("coalesce(discussion_id, 0)"), "day", "step", unique=True
-    ),
+    sa.UniqueConstraint("community_id", "discussion_id", "day", "step"),
 )

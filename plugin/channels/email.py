@@ -1,0 +1,111 @@
+"""Send one mail to one person, by SMTP or into a folder where no server is set."""
+
+import contextlib
+import os
+import smtplib
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+
+import css_inline
+
+# Seconds for one attempt: a mail server that hangs must not hold the others up (HARDENING, section 3).
+PATIENCE = 30
+
+
+class DeliveryError(Exception):
+    """A mail was not taken. `permanent` says whether trying again is of use. Holds no address."""
+
+    def __init__(self, fact: str, *, permanent: bool) -> None:
+        super().__init__(fact)
+        self.permanent = permanent
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """How mail leaves: by SMTP, or as `.eml` files in `folder` where no server is set.
+
+    `security` is one of starttls, tls, none.
+    """
+
+    sender: str
+    folder: Path
+    host: str | None = None
+    port: int = 587
+    user: str | None = None
+    password: str | None = None
+    security: str = "starttls"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail to one person. The same `message_id` marks the same mail, however often it is tried."""
+
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    message_id: str
+
+
+def send(post: Post, mail: Mail) -> None:
+    """Send a mail; raise DeliveryError where the server did not take it."""
+    message = _message(post, mail)
+    if post.host is None:
+        _file(post, mail, message)
+        return
+    try:
+        with _server(post) as server:
+            server.send_message(message)
+    except smtplib.SMTPRecipientsRefused as refused:
+        # One recipient a mail, so there is one code. 4xx is "not now" (greylisting), 5xx is "never".
+        code = next(iter(refused.recipients.values()))[0]
+        raise DeliveryError(f"the mail server answered {code}", permanent=code >= 500) from None
+    except smtplib.SMTPResponseException as answer:
+        raise DeliveryError(f"the mail server answered {answer.smtp_code}", permanent=answer.smtp_code >= 500) from None
+    except (smtplib.SMTPException, OSError) as error:
+        raise DeliveryError(f"the mail server could not be reached ({type(error).__name__})", permanent=False) from None
+
+
+def _message(post: Post, mail: Mail) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = post.sender
+    message["To"] = mail.recipient
+    message["Subject"] = mail.subject
+    message["Message-ID"] = mail.message_id
+    message["Date"] = format_datetime(datetime.now(UTC))
+    # No holiday notice back, and no place among the replies of a person.
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.text)
+    message.add_alternative(css_inline.inline(mail.html), subtype="html")
+    return message
+
+
+def _file(post: Post, mail: Mail, message: EmailMessage) -> None:
+    post.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    name = mail.message_id.strip("<>").replace("@", "_at_") + ".eml"
+    # Written aside and moved, so that nobody finds half a mail; the same mail again is the same file.
+    draft = post.folder / f".{name}"
+    draft.touch(mode=0o600)
+    draft.write_bytes(message.as_bytes())
+    os.replace(draft, post.folder / name)
+
+
+@contextlib.contextmanager
+def _server(post: Post) -> Iterator[smtplib.SMTP]:
+    host = post.host or ""
+    context = ssl.create_default_context()
+    if post.security == "tls":
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, post.port, timeout=PATIENCE, context=context)
+    else:
+        server = smtplib.SMTP(host, post.port, timeout=PATIENCE)
+    with server:
+        if post.security == "starttls":
+            server.starttls(context=context)
+        if post.user and post.password:
+            server.login(post.user, post.password)
+        yield server

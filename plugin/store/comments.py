@@ -1,0 +1,155 @@
+"""The comments and where each of them stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from plugin.events import CommentRef, Source
+from plugin.model import Author, Comment, Insight, Tag, Urgency
+from plugin.ordering import Standing
+from plugin.store.authors import author_from
+from plugin.store.insights_rows import insight_from, urgency_from
+from plugin.store.opening import insert_into
+from plugin.store.tables import authors, comments, insights, outbox
+from plugin.store.tags import tags_for
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The row of a comment: its id, what holds of it, and whom and what it belongs to."""
+
+    id: int
+    standing: Standing
+    author_id: int | None
+    discussion_id: int | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class StoredComment:
+    """A comment with all that we know of it. `forwarded` is the outbox status of its mail, or None."""
+
+    id: int
+    comment: Comment
+    author_id: int | None
+    author: Author
+    tags: tuple[Tag, ...]
+    insight: Insight | None
+    urgency: Urgency | None
+    forwarded: str | None
+
+
+def kept_comment(
+    conn: sa.Connection, community_id: int, comment: Comment | CommentRef, *, source: Source, at: datetime
+) -> Kept:
+    """Return the row of a comment, making an empty one where this is the first we hear of it."""
+    identity = {"community_id": community_id, "native_id": comment.native_id, "created_at": comment.created_at}
+    conn.execute(
+        insert_into(conn, comments)
+        .values(**identity, state="hidden", source=source, received_at=at)
+        .on_conflict_do_nothing()
+    )
+    row = conn.execute(sa.select(comments).filter_by(**identity).with_for_update()).one()
+    standing = Standing(row.text, row.text_at, row.shown_state, row.shown_at, row.approved_at, row.deleted_at)
+    return Kept(row.id, standing, row.author_id, row.discussion_id, row.source)
+
+
+def save_standing(conn: sa.Connection, comment_id: int, standing: Standing) -> None:
+    """Store what holds of a comment now."""
+    conn.execute(
+        sa.update(comments)
+        .where(comments.c.id == comment_id)
+        .values(
+            text=standing.text,
+            text_at=standing.text_at,
+            state=standing.state,
+            shown_state=standing.shown_state,
+            shown_at=standing.shown_at,
+            approved_at=standing.approved_at,
+            deleted_at=standing.deleted_at,
+        )
+    )
+
+
+def place_comment(
+    conn: sa.Connection, comment_id: int, comment: Comment, *, discussion_id: int, author_id: int
+) -> None:
+    """Store where a comment stands and who wrote it."""
+    conn.execute(
+        sa.update(comments)
+        .where(comments.c.id == comment_id)
+        .values(
+            discussion_id=discussion_id,
+            author_id=author_id,
+            parent_native_id=comment.parent_id,
+            url=comment.url,
+        )
+    )
+
+
+def comments_in(conn: sa.Connection, discussion_id: int) -> list[StoredComment]:
+    """Return the visible comments of a discussion, oldest first."""
+    return stored_comments(conn, comments.c.discussion_id == discussion_id, comments.c.state == "visible")
+
+
+def comment_by_id(conn: sa.Connection, comment_id: int) -> StoredComment | None:
+    """Return one comment whatever its state, or None where its words are gone or never came."""
+    found = stored_comments(conn, comments.c.id == comment_id)
+    return found[0] if found else None
+
+
+def comment_ids_by(conn: sa.Connection, author_id: int) -> Sequence[int]:
+    """Return the ids of everything an author wrote."""
+    return conn.scalars(sa.select(comments.c.id).where(comments.c.author_id == author_id)).all()
+
+
+def stored_comments(conn: sa.Connection, *which: sa.ColumnElement[bool]) -> list[StoredComment]:
+    """Return the comments that have words and fit, oldest first."""
+    query = (
+        sa.select(
+            comments,
+            authors.c.native_id.label("author_native_id"),
+            authors.c.kind.label("author_kind"),
+            authors.c.display_name,
+            authors.c.profile_url,
+            authors.c.groups,
+            authors.c.declared,
+            insights.c.is_insight,
+            insights.c.score,
+            insights.c.kind,
+            insights.c.evidence,
+            insights.c.reasons,
+            insights.c.is_urgent,
+            insights.c.urgent_evidence,
+            sa.select(outbox.c.status)
+            .where(outbox.c.insight_id == insights.c.id, outbox.c.kind == "forward")
+            .limit(1)
+            .scalar_subquery()
+            .label("forwarded"),
+        )
+        .select_from(
+            comments.join(authors, authors.c.id == comments.c.author_id).outerjoin(
+                insights, insights.c.comment_id == comments.c.id
+            )
+        )
+        .where(comments.c.text.is_not(None), *which)
+        .order_by(comments.c.created_at, comments.c.id)
+    )
+    rows = conn.execute(query).all()
+    tags = tags_for(conn, [row.id for row in rows])
+    return [_stored(row, tags[row.id]) for row in rows]
+
+
+def _stored(row: sa.Row[*tuple[object, ...]], tags: tuple[Tag, ...]) -> StoredComment:
+    return StoredComment(
+        id=row.id,
+        comment=Comment(row.native_id, row.created_at, row.text_at, row.text, row.url, row.parent_native_id, row.state),
+        author_id=row.author_id,
+        author=author_from(row),
+        tags=tags,
+        insight=insight_from(row, row.text),
+        urgency=urgency_from(row, row.text),
+        forwarded=row.forwarded,
+    )

@@ -1,0 +1,23 @@
+"""What Alembic runs: our own tables only, on the connection that it is given."""
+
+from alembic import context
+
+from plugin.store.tables import metadata
+
+OURS = set(metadata.tables)
+
+
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Return whether Alembic may look at this: the engine's tables share the database and are not ours."""
+    return kind != "table" or name in OURS
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    include_name=is_ours,
+    # SQLite cannot alter a column in place.
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()
