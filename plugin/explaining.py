@@ -1,0 +1,60 @@
+"""Answer "why?": what stands behind a tag, in words for the member or moderator who asks."""
+
+from dataclasses import dataclass
+
+from plugin.frames import default_grammar
+from plugin.marking import marked
+from plugin.model import Evidence, Flag
+from plugin.reading import reading_of
+from plugin.stakeholders import label_of
+from plugin.tagging import Disclosure, disclosures, weighed
+from plugin.vocabulary import Vocabulary, default_vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a frame found: what it would mean, whether it counted, and if not, why not."""
+
+    type: str
+    frame: str
+    confidence: float
+    evidence: Evidence
+    flags: tuple[Flag, ...]
+    counted: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a text has the tags it has: what was found, what was blocked, and how the text was read."""
+
+    findings: tuple[Finding, ...]
+    frames_tried: tuple[str, ...]
+    read_as: tuple[str, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Return one plain sentence for each tag, or the one that says there is none."""
+        counted = [one for one in self.findings if one.counted]
+        if not counted:
+            return ("Nothing in this comment says who its author is, so it has no tag.",)
+        return tuple(f"{label_of(one.type)}: {one.reason} “{one.evidence.text}”." for one in counted)
+
+
+def explanation_of(text: str, *, vocabulary: Vocabulary | None = None) -> Explanation:
+    """Return what the tagger saw in a text: every finding, what counted, what blocked the others."""
+    vocabulary = vocabulary or default_vocabulary()
+    copy = marked(reading_of(text), vocabulary)
+    found = list(disclosures(copy, vocabulary))
+    kept = weighed([one for one in found if not one.blocked])
+    findings = tuple(_finding(one, copy.evidence(one.start, one.end), one in kept) for one in found)
+    tried = tuple(frame.id for frame in default_grammar().frames if frame.may_stand_in(copy.text))
+    return Explanation(findings, tried, tuple(part.strip() for part in copy.text.split("|") if part.strip()))
+
+
+def _finding(one: Disclosure, evidence: Evidence, counted: bool) -> Finding:
+    if one.blocked:
+        reason = f"not counted, because of “{one.blocked}”"
+    else:
+        reason = one.frame.says if counted else "not counted, because other words say it better"
+    return Finding(one.type, one.frame.id, one.confidence, evidence, one.flags, counted, reason)

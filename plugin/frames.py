@@ -1,0 +1,77 @@
+"""The grammar of disclosure: the ways in which people say, or plainly imply, who they are.
+
+The frames themselves are data, in `lexicon/grammar.toml`; docs/tagging.md explains each id.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from plugin.vocabulary import lexicon_file
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One way of disclosing a role.
+
+    `types` are the symbols of the types it proves; empty where a role noun (the group `role`) or a
+    place (the group `place`) says it. One of `needs` must stand in a text, or the pattern is not
+    tried: looking for a piece of text is many times cheaper. An `implied` role is not named.
+    """
+
+    id: str
+    confidence: float
+    pattern: re.Pattern[str]
+    types: str
+    needs: tuple[str, ...]
+    implied: bool
+    says: str
+
+    def may_stand_in(self, marked_text: str) -> bool:
+        """Return whether the text holds what this frame cannot do without."""
+        return not self.needs or any(piece in marked_text for piece in self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """All frames, and the pattern that blocks one: what stands before it in its sentence."""
+
+    frames: tuple[Frame, ...]
+    blocked_before: re.Pattern[str]
+
+
+@cache
+def default_grammar() -> Grammar:
+    """Return the grammar that comes with the program, compiled once."""
+    return grammar_from(lexicon_file("grammar.toml"))
+
+
+def grammar_from(content: Mapping[str, Any]) -> Grammar:
+    """Return the grammar of a parsed file."""
+    parts: dict[str, str] = content["parts"]
+    frames = tuple(_frame_from(entry, parts) for entry in content["frame"])
+    return Grammar(frames, re.compile(filled(content["blockers"]["before"], parts)))
+
+
+def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
+    return Frame(
+        id=entry["id"],
+        confidence=entry["confidence"],
+        pattern=re.compile(filled(entry["pattern"], parts)),
+        types=entry.get("types", ""),
+        needs=tuple(entry["needs"].split("~")) if entry.get("needs") else (),
+        implied=entry["id"].startswith(("patient.", "carer.")),
+        says=entry.get("says", ""),
+    )
+
+
+_PART = re.compile(r"(?<!\?P)<([A-Z]+)>")
+
+
+def filled(pattern: str, parts: Mapping[str, str]) -> str:
+    """Return the pattern with each <NAME> replaced by that part, parts within parts included."""
+    while _PART.search(pattern):
+        pattern = _PART.sub(lambda part: parts[part.group(1)], pattern)
+    return pattern

@@ -1,0 +1,145 @@
+"""Decide whether a comment holds something the editors can use, and whether somebody must look at once.
+
+An insight is a concrete experience, practice, lesson, concern or suggestion. Its length proves
+nothing: what counts is what happened, what was changed, a number, a thing of safety.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from plugin.frames import filled
+from plugin.model import Evidence, Insight, InsightKind, Urgency
+from plugin.reading import Reading, reading_of
+from plugin.vocabulary import lexicon_file
+
+THRESHOLD = 0.5
+MOST_EVIDENCE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something an editor would point at: its name, its weight for a whole comment, and what shows it."""
+
+    name: str
+    weight: float
+    pattern: re.Pattern[str]
+    kind: InsightKind = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class InsightRules:
+    """The features of `lexicon/insight.toml`, and the words of the urgent lane, compiled."""
+
+    features: tuple[Feature, ...]
+    self_harm: re.Pattern[str]
+    now: re.Pattern[str]
+    danger: re.Pattern[str]
+    past: re.Pattern[str]
+
+
+@cache
+def default_rules() -> InsightRules:
+    """Return the rules that come with the program, compiled once."""
+    return rules_from(lexicon_file("insight.toml"))
+
+
+def rules_from(content: Mapping[str, Any]) -> InsightRules:
+    """Return the rules of a parsed file."""
+    features = tuple(
+        Feature(one["name"], one["weight"], re.compile(filled(one["pattern"], content["parts"])), one["kind"])
+        for one in content["feature"]
+    )
+    return InsightRules(features, **{name: re.compile(pattern) for name, pattern in content["urgent"].items()})
+
+
+def insight_in(text: str) -> Insight:
+    """Return how far a comment shares something usable: score 0 to 1, kind, evidence, reasons."""
+    return insight_of_reading(reading_of(text))
+
+
+def insight_of_reading(reading: Reading) -> Insight:
+    """Return the insight of a comment that has been read already."""
+    counts = _counts(reading.folded)
+    score = _score(reading.folded, counts)
+    reasons = tuple(name for name in counts if counts[name])
+    if score < THRESHOLD:
+        return Insight(is_insight=False, score=round(score, 3), kind="none", reasons=reasons)
+    return Insight(True, round(score, 3), _kind(counts), _evidence(reading), reasons)
+
+
+def _counts(folded: str) -> dict[str, int]:
+    return {feature.name: sum(1 for _ in feature.pattern.finditer(folded)) for feature in default_rules().features}
+
+
+def _score(folded: str, counts: dict[str, int]) -> float:
+    weight = sum(feature.weight * math.log2(1 + min(counts[feature.name], 3)) for feature in default_rules().features)
+    words = max(len(folded.split()), 1)
+    questions = folded.count("?")
+    weight -= 1.2 * min(questions, 2) if questions and words < 60 else 0
+    return 1 / (1 + math.exp(-(weight - 2.2)))
+
+
+def _kind(counts: dict[str, int]) -> InsightKind:
+    strength: dict[InsightKind, float] = {}
+    for feature in default_rules().features:
+        if feature.kind != "none":
+            strength[feature.kind] = strength.get(feature.kind, 0) + feature.weight * math.log2(
+                1 + counts[feature.name]
+            )
+    best = max(strength, key=lambda kind: strength[kind])
+    return best if strength[best] else "experience"
+
+
+_SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|[.!?](?=\w)|\n|$)+")
+
+
+def sentences_of(folded: str) -> Iterator[tuple[int, int]]:
+    """Yield where each sentence begins and ends, without the blanks around it."""
+    for match in _SENTENCE.finditer(folded):
+        words = match.group()
+        start = match.start() + len(words) - len(words.lstrip())
+        end = match.start() + len(words.rstrip())
+        if start < end:
+            yield start, end
+
+
+def _evidence(reading: Reading) -> tuple[Evidence, ...]:
+    ranked = []
+    for start, end in sentences_of(reading.folded):
+        sentence = reading.folded[start:end]
+        value = sum(feature.weight for feature in default_rules().features if feature.pattern.search(sentence))
+        ranked.append((-value, start, end))
+    telling = sorted(ranked)[:MOST_EVIDENCE]
+    chosen = [one for n, one in enumerate(telling) if n == 0 or one[0] < -1.5]
+    return tuple(reading.evidence(start, end) for _, start, end in sorted(chosen, key=lambda one: one[1]))
+
+
+def urgency_of(text: str) -> Urgency:
+    """Return whether a person must look at once, and the sentences that say so."""
+    return urgency_of_reading(reading_of(text))
+
+
+def urgency_of_reading(reading: Reading) -> Urgency:
+    """Return the urgency of a comment that has been read already.
+
+    The urgent lane would rather ask a moderator to look once too often than miss one person.
+    """
+    rules = default_rules()
+    folded = reading.folded
+    acute = rules.self_harm.search(folded)
+    danger = rules.danger.search(folded)
+    if not acute and not danger:
+        return Urgency(is_urgent=False)
+    nows = len({match.group() for match in rules.now.finditer(folded)})
+    dangers = len({match.group() for match in rules.danger.finditer(folded)})
+    past = len(rules.past.findall(folded))
+    is_urgent = bool(acute) or (nows >= 1 and dangers >= 1 and nows + dangers >= 3 + 2 * past)
+    if not is_urgent:
+        return Urgency(is_urgent=False)
+    places = [match.start() for match in (acute, danger) if match]
+    spans = [span for span in sentences_of(folded) if any(span[0] <= place < span[1] for place in places)]
+    return Urgency(True, tuple(reading.evidence(start, end) for start, end in spans))

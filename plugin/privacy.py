@@ -1,0 +1,252 @@
+"""Find what could identify a person, so that somebody can decide before it leaves the house.
+
+Found: e-mail addresses, telephone numbers (UK and international form), NHS numbers, UK postcodes,
+National Insurance numbers, dates of birth, names after an honorific or a phrase such as "her name
+was", and names the forum itself knows. Not found: a first name alone, a name without any sign
+that it is one, a street address without its postcode, initials, pictures, and what only
+somebody who knows the family could put together.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
+
+from plugin.model import PersonalData
+from plugin.vocabulary import lexicon_file, phrases
+
+# Longer texts are cut, as in reading.py: what is beyond is not looked at, and not sent either.
+MOST_READ = 100_000
+
+LABELS = {
+    "email": "e-mail address",
+    "phone": "phone number",
+    "nhs_number": "NHS number",
+    "postcode": "postcode",
+    "national_insurance": "National Insurance number",
+    "date_of_birth": "date of birth",
+    "name": "name",
+}
+
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,5}[^\W\d_][\w-]{1,23}(?![\w-])")
+_EMAIL_SPELT = re.compile(
+    r"\b[\w.+-]{2,40} ?[\[(] ?at ?[\])] ?[\w-]{2,40}(?: ?[\[(] ?dot ?[\])] ?|\.)\w{2,10}(?:\.\w{2,6})?\b", re.I
+)
+
+# Ten digits, perhaps grouped; which of them is an NHS number is decided by the sum and the setting.
+_TEN_DIGITS = re.compile(r"(?<![\d.+-])(\d{3})([ -]?)(\d{3})([ -]?)(\d{4})(?![\d]|-\d)")
+_NHS_SETTING = re.compile(r"\bnhs\b|\bhealth (?:service )?number|\bpatient (?:no|number|id)|\bchi (?:no|number)", re.I)
+
+# UK numbers begin with 0 and have 10 or 11 digits (Ofcom's National Telephone Numbering Plan); +44 drops the 0.
+_PHONE_UK = re.compile(r"(?<![\w.+/-])\(?0[1-9]\d{1,4}\)?(?:[ .-]?\d){5,8}(?![\w/]|-\d)")
+_PHONE_INTERNATIONAL = re.compile(r"(?<![\w+])(?:\+|00)[1-9]\d{0,2}(?:[ .-]?\(0?\d{0,4}\))?(?:[ .-]?\d){6,12}(?!\d)")
+_PHONE_GROUPED = re.compile(r"(?<![\w.+-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[ .-]\d{4}(?![\w-])")
+_PHONE_SAID = re.compile(
+    r"\b(?:call|phone|ring|text|tel|telephone|mobile|mob|cell|whatsapp|contact|reach)\b"
+    r"[^.\n\d]{0,25}?:? ?(\d(?:[ -]?\d){7,11})(?![\d-])",
+    re.I,
+)
+
+# The 124 postcode areas of Royal Mail; a district we do not know is still taken, an area is not.
+_AREAS = (
+    "AB|AL|B|BA|BB|BD|BH|BL|BN|BR|BS|BT|CA|CB|CF|CH|CM|CO|CR|CT|CV|CW|DA|DD|DE|DG|DH|DL|DN|DT|DY|E|EC|EH|EN|EX|"
+    "FK|FY|G|GL|GU|GY|HA|HD|HG|HP|HR|HS|HU|HX|IG|IM|IP|IV|JE|KA|KT|KW|KY|L|LA|LD|LE|LL|LN|LS|LU|M|ME|MK|ML|N|"
+    "NE|NG|NN|NP|NR|NW|OL|OX|PA|PE|PH|PL|PO|PR|RG|RH|RM|S|SA|SE|SG|SK|SL|SM|SN|SO|SP|SR|SS|ST|SW|SY|TA|TD|TF|"
+    "TN|TQ|TR|TS|TW|UB|W|WA|WC|WD|WF|WN|WR|WS|WV|YO|ZE"
+)
+_POSTCODE = re.compile(
+    rf"(?<![\w.])(?:GIR ?0AA|(?:{_AREAS})[1-9]\d?[A-Z]? {{0,2}}\d[ABD-HJLNP-UW-Z]{{2}}|"
+    rf"(?:{_AREAS})0 {{0,2}}\d[ABD-HJLNP-UW-Z]{{2}})(?!\w)",
+    re.I,
+)
+_ORDINAL = re.compile(r"\d(?:st|nd|rd|th)$", re.I)
+
+# HMRC, National Insurance Manual NIM39110: letters never used, prefixes never given out.
+_NINO = re.compile(
+    r"(?<!\w)(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?-?\d{2} ?-?\d{2} ?-?\d{2} ?-?[A-D](?!\w)",
+    re.I,
+)
+
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+_DATE = (
+    r"(?:\d{1,2}[/.-]\d{1,2}[/.-](?:19|20)?\d{2}|\d{4}-\d{2}-\d{2}|"
+    rf"(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH},? ?'?(?:19|20)?\d{{2}}|"
+    rf"{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? (?:19|20)\d{{2}})"
+)
+_BIRTH = re.compile(
+    r"\b(?:d\.? ?o\.? ?b\.?|date of birth|birth ?date|born(?: on)?|birthday)\b"
+    rf"(?: (?:is|was|on))?[ :,-]{{0,3}}(?:\(|the )?({_DATE})",
+    re.I,
+)
+
+_WORD = r"[A-Z][^\W\d_]*(?:['’-][A-Z]?[^\W\d_]+)*"
+_HONORIFIC = re.compile(
+    r"(?<!\w)(?:Mr|Mrs|Ms|Miss|Mx|Dr|Doctor|Prof|Professor|Sir|Dame|Lord|Lady|Rev|Revd|Fr|Mr\.|Mrs\.|Dr\.|Prof\.|"
+    rf"Sister|Nurse|Matron|Consultant) {_WORD}(?: {_WORD}){{0,2}}"
+)
+_NAMED = re.compile(
+    r"\b(?i:name is|name's|name was|names are|named|called|full name(?: is| was)?(?: \()?|message for|ask for|"
+    r"thanks? to|thank|contact|known as|signed|spoke to|speak to|speak with|care of|lad called|patient|resident|client|son|"
+    rf"daughter|husband|wife|mother|father|brother|sister|mum|dad)(?:,|:| \()? ({_WORD} (?:{_WORD}[ ])?{_WORD})"
+)
+_OWN_NAME = re.compile(rf"\b(?i:my name is|my name's|my full name is) ({_WORD}(?: {_WORD}){{0,2}})")
+_DOUBLE_BARRELLED = re.compile(
+    r"(?<![\w-])[A-Z][a-zà-ÿ]{1,20} (?:[A-Z]\. )?[A-Z][a-zà-ÿ]{2,20}-[A-Z][a-zà-ÿ]{2,20}(?![\w-])"
+)
+
+
+@cache
+def _not_names() -> frozenset[str]:
+    return frozenset(phrases(lexicon_file("privacy.toml")["not_names"]))
+
+
+def personal_data_in(text: str, known_names: Collection[str] = ()) -> tuple[PersonalData, ...]:
+    """Return what could identify a person, in the order it stands, without overlaps.
+
+    Args:
+        text: the comment as it was written; offsets count its code points.
+        known_names: names the forum knows (author, members); found as whole words, in any case
+            where they have two words or more, else with a capital.
+    """
+    plain, at = _visible(text[:MOST_READ])
+    found: list[PersonalData] = []
+    for detect in _detectors_for(plain):
+        found += detect(plain)
+    found += _known(plain, known_names)
+    kept = _without_overlaps(found)
+    if at is None:
+        return kept
+    return tuple(PersonalData(one.kind, at[one.start], at[one.end - 1] + 1) for one in kept)
+
+
+def redacted(text: str, found: Sequence[PersonalData]) -> str:
+    """Return the text with each span replaced by what stood there: "[phone number removed]"."""
+    pieces: list[str] = []
+    last = 0
+    for one in sorted(found, key=lambda one: one.start):
+        if one.start < last:
+            last = max(last, one.end)
+            continue
+        pieces += text[last : one.start], f"[{LABELS.get(one.kind, 'personal data')} removed]"
+        last = one.end
+    return "".join([*pieces, text[last:]])
+
+
+def is_nhs_number(digits: str) -> bool:
+    """Return whether ten digits pass the modulus 11 test of the NHS Data Dictionary."""
+    if len(digits) != 10 or len(set(digits)) == 1:
+        return False
+    check = 11 - sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=False)) % 11
+    return check != 10 and check % 11 == int(digits[9])
+
+
+def _visible(text: str) -> tuple[str, Sequence[int] | None]:
+    """Leave out what cannot be seen: a zero-width space must not hide a telephone number."""
+    if text.isascii() or not any(unicodedata.category(c) == "Cf" for c in set(text)):
+        return text.replace("\u00a0", " "), None
+    shown = [n for n, character in enumerate(text) if unicodedata.category(character) != "Cf"]
+    return "".join(" " if text[n] == "\u00a0" else text[n] for n in shown), shown
+
+
+def _detectors_for(text: str) -> list[Callable[[str], list[PersonalData]]]:
+    detectors: list[Callable[[str], list[PersonalData]]] = []
+    if "@" in text or "[at]" in text.lower() or "(at)" in text.lower():
+        detectors.append(_emails)
+    if _DIGIT.search(text):
+        detectors += [_nhs_numbers, _numbers]
+    if _CAPITALISED.search(text):
+        detectors.append(_names)
+    return detectors
+
+
+_DIGIT = re.compile(r"\d")
+_CAPITALISED = re.compile(r"[^\W\d_]\.? [A-Z][^\W\d_]")
+
+
+def _emails(text: str) -> list[PersonalData]:
+    return [
+        PersonalData("email", *match.span()) for pattern in (_EMAIL, _EMAIL_SPELT) for match in pattern.finditer(text)
+    ]
+
+
+def _nhs_numbers(text: str) -> list[PersonalData]:
+    """The sum alone passes one random number in eleven: it takes the 3-3-4 grouping or a word beside it too."""
+    found = []
+    for match in _TEN_DIGITS.finditer(text):
+        first, gap, second, other_gap, third = match.groups()
+        if is_nhs_number(first + second + third):
+            around = text[max(0, match.start() - 40) : match.end() + 40]
+            if (gap and gap == other_gap) or _NHS_SETTING.search(around):
+                found.append(PersonalData("nhs_number", *match.span()))
+    return found
+
+
+def _numbers(text: str) -> list[PersonalData]:
+    found = [PersonalData("phone", *match.span()) for match in _PHONE_UK.finditer(text) if _is_uk_number(match.group())]
+    found += [PersonalData("phone", *match.span()) for match in _PHONE_INTERNATIONAL.finditer(text)]
+    found += [PersonalData("phone", *match.span()) for match in _PHONE_GROUPED.finditer(text)]
+    found += [PersonalData("phone", *match.span(1)) for match in _PHONE_SAID.finditer(text)]
+    found += [PersonalData("national_insurance", *match.span()) for match in _NINO.finditer(text)]
+    found += [PersonalData("date_of_birth", *match.span(1)) for match in _BIRTH.finditer(text)]
+    found += [
+        PersonalData("postcode", *match.span()) for match in _POSTCODE.finditer(text) if _is_postcode(match.group())
+    ]
+    return found
+
+
+def _is_uk_number(number: str) -> bool:
+    return sum(map(str.isdigit, number)) in (10, 11)
+
+
+def _is_postcode(code: str) -> bool:
+    """Refuse "ward b2 1st floor": in small letters it takes a blank, and no ordinal number."""
+    return code.isupper() or (" " in code and not _ORDINAL.search(code))
+
+
+def _names(text: str) -> list[PersonalData]:
+    found = [
+        PersonalData("name", *match.span())
+        for match in _HONORIFIC.finditer(text)
+        if _is_name(match.group().split()[1:])
+    ]
+    found += [
+        PersonalData("name", *match.span(1)) for match in _OWN_NAME.finditer(text) if _is_name(match.group(1).split())
+    ]
+    found += [
+        PersonalData("name", *match.span(1)) for match in _NAMED.finditer(text) if _is_name(match.group(1).split())
+    ]
+    found += [
+        PersonalData("name", *match.span())
+        for match in _DOUBLE_BARRELLED.finditer(text)
+        if _is_name(match.group().split())
+    ]
+    return found
+
+
+def _is_name(words: Sequence[str]) -> bool:
+    return not any(word.lower().strip(".") in _not_names() or (len(word) > 3 and word.isupper()) for word in words)
+
+
+def _known(text: str, known_names: Collection[str]) -> list[PersonalData]:
+    found: list[PersonalData] = []
+    for name in known_names:
+        if len(name.strip()) < 3:
+            continue
+        spelt = r"\s+".join(map(re.escape, name.split()))
+        any_case = re.IGNORECASE if " " in name.strip() or "_" in name or any(map(str.isdigit, name)) else 0
+        found += [
+            PersonalData("name", *match.span()) for match in re.finditer(rf"(?<!\w){spelt}(?!\w)", text, any_case)
+        ]
+    return found
+
+
+def _without_overlaps(found: list[PersonalData]) -> tuple[PersonalData, ...]:
+    """Keep the longest of those that overlap; of equals the first that was looked for."""
+    kept: list[PersonalData] = []
+    for one in sorted(found, key=lambda one: one.start - one.end):
+        if all(one.end <= other.start or other.end <= one.start for other in kept):
+            kept.append(one)
+    return tuple(sorted(kept, key=lambda one: one.start))

@@ -1,0 +1,164 @@
+"""The words that a tagger listens for, read from the files in `plugin/lexicon/`.
+
+A word or phrase stands for a *symbol*: one capital letter that the grammar of `frames.py` can
+ask for. `H` is a health professional, `K` one's kin, `Oh` a place where health care is given.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+LEXICON = Path(__file__).parent / "lexicon"
+
+# Shorter words have too many honest neighbours: "nurse" is one letter from "purse".
+SHORTEST_TYPO = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A phrase of the lexicon: its words after the first, and what it stands for."""
+
+    rest: tuple[str, ...]
+    symbol: str
+    types: str
+    plural: bool = False
+    flags: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> int:
+        """Return how many words the phrase has."""
+        return len(self.rest) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Everything that the grammar knows by name; see the files for the words themselves."""
+
+    terms: Mapping[str, tuple[Term, ...]]
+    attributes: frozenset[str]
+    cased: frozenset[str]
+    contractions: Mapping[str, str]
+    typos: Mapping[str, str] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+
+    def meant_by(self, word: str) -> str | None:
+        """Return the lexicon's word that `word` is one slip away from, or None.
+
+        A slip is one letter too many, too few or wrong, or two neighbours swapped
+        (Damerau-Levenshtein 1). Ordinary English words are never corrected.
+        """
+        if len(word) < SHORTEST_TYPO - 1 or word in self.known or not word.isalpha():
+            return None
+        for shorter in deletions(word):
+            meant = self.typos.get(shorter)
+            if meant is not None and is_one_slip(word, meant):
+                return meant
+        return None
+
+
+def deletions(word: str) -> list[str]:
+    """Return the word itself and each form of it with one letter left out."""
+    return [word, *(word[:i] + word[i + 1 :] for i in range(len(word)))]
+
+
+def is_one_slip(word: str, meant: str) -> bool:
+    """Return whether one slip of the finger turns `meant` into `word` (Damerau-Levenshtein 1)."""
+    if word == meant or abs(len(word) - len(meant)) > 1:
+        return False
+    start = 0
+    while start < min(len(word), len(meant)) and word[start] == meant[start]:
+        start += 1
+    one, other = word[start:], meant[start:]
+    if len(one) == len(other):
+        return one[1:] == other[1:] or (one[:2] == other[1::-1] and one[2:] == other[2:])
+    return one[1:] == other or one == other[1:]
+
+
+def phrases(listing: str) -> list[str]:
+    """Return the phrases of a listing: parted by commas or new lines, hyphens read as blanks."""
+    parts = listing.replace("\n", ",").replace("-", " ").split(",")
+    return [" ".join(part.lower().split()) for part in parts if part.strip()]
+
+
+def plural_of(word: str) -> str:
+    """Return the regular plural of a noun, good enough for titles: nurses, secretaries, coaches."""
+    irregular = {"man": "men", "woman": "women", "child": "children", "wife": "wives"}
+    for ending, many in irregular.items():
+        if word.endswith(ending):
+            return word[: -len(ending)] + many
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return word[:-1] + "ies"
+    return word + ("es" if word.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+@cache
+def lexicon_file(name: str) -> dict[str, Any]:
+    """Return the parsed content of one of the files that come with the program."""
+    return tomllib.loads((LEXICON / name).read_text(encoding="utf-8"))
+
+
+@cache
+def default_vocabulary() -> Vocabulary:
+    """Return the vocabulary that comes with the program, read once."""
+    return vocabulary_from(lexicon_file("roles.toml"), lexicon_file("cues.toml"))
+
+
+def vocabulary_from(roles: Mapping[str, Any], cues: Mapping[str, Any]) -> Vocabulary:
+    """Return the vocabulary of two parsed lexicon files: the role nouns, and the other cues."""
+    students = set(phrases(roles["flags"]["student"]))
+    non_clinical = phrases(roles["flags"]["non_clinical"])
+    terms: dict[str, dict[tuple[str, ...], Term]] = {}
+    role_words: set[str] = set()
+
+    def add(phrase: str, symbol: str, types: str, *, flags: tuple[str, ...] = ()) -> None:
+        one = phrase.split()
+        many = [*one[:-1], plural_of(one[-1])]
+        for words, plural in ((many, True), (one, False)):
+            entry = Term(tuple(words[1:]), symbol, types, plural, flags)
+            terms.setdefault(words[0], {})[entry.rest] = entry
+        role_words.update(one)
+
+    for section in ("places", "medicines", "treatments", "conditions", "kin"):
+        for symbol, listing in cues[section].items():
+            for phrase in phrases(listing):
+                is_place = section == "places"
+                add(phrase, "O" + symbol if is_place else symbol, symbol.upper() if is_place else "")
+    for types, listing in roles["roles"].items():
+        for phrase in phrases(listing):
+            add(phrase, types, types, flags=_flags_of(phrase, types, students, non_clinical))
+    for phrase, types in roles["titles"].items():
+        add(phrase, types[0], types)
+    known = frozenset(phrases(roles["spelling"]["known"]))
+    return Vocabulary(
+        terms={first: _longest_first(entries.values()) for first, entries in terms.items()},
+        attributes=frozenset(phrases(roles["attributes"]["after"])),
+        cased=frozenset(phrases(roles["spelling"]["capitals_only"])),
+        contractions=cues["contractions"],
+        typos=_typo_index(role_words - known),
+        known=known | role_words,
+    )
+
+
+def _flags_of(phrase: str, types: str, students: set[str], non_clinical: list[str]) -> tuple[str, ...]:
+    flags = []
+    if types != "E" and any(word in students for word in phrase.split()):
+        flags.append("student")
+    if types == "H" and any(phrase.endswith(job) for job in non_clinical):
+        flags.append("non_clinical")
+    return tuple(flags)
+
+
+def _longest_first(terms: Iterable[Term]) -> tuple[Term, ...]:
+    return tuple(sorted(terms, key=lambda term: -len(term.rest)))
+
+
+def _typo_index(words: Iterable[str]) -> dict[str, str]:
+    index: dict[str, str] = {}
+    for word in sorted(words):
+        if len(word) >= SHORTEST_TYPO and word.isalpha():
+            for shorter in deletions(word):
+                index.setdefault(shorter, word)
+    return index
