@@ -18,7 +18,8 @@ class Frame:
 
     `types` are the symbols of the types it proves; empty where a role noun (the group `role`) or a
     place (the group `place`) says it. One of `needs` must stand in a text, or the pattern is not
-    tried: looking for a piece of text is many times cheaper. An `implied` role is not named.
+    tried: looking for a piece of text is many times cheaper. A `weak` frame is believed only
+    where nothing stronger says who speaks; after one that `leads` a second role may follow.
     """
 
     id: str
@@ -26,7 +27,8 @@ class Frame:
     pattern: re.Pattern[str]
     types: str
     needs: tuple[str, ...]
-    implied: bool
+    weak: bool
+    leads: bool
     says: str
 
     def may_stand_in(self, marked_text: str) -> bool:
@@ -36,10 +38,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """All frames, and the pattern that blocks one: what stands before it in its sentence."""
+    """All frames; what blocks one by standing before it in its sentence; how a second role follows a first."""
 
     frames: tuple[Frame, ...]
     blocked_before: re.Pattern[str]
+    second_role: re.Pattern[str]
 
 
 @cache
@@ -52,7 +55,8 @@ def grammar_from(content: Mapping[str, Any]) -> Grammar:
     """Return the grammar of a parsed file."""
     parts: dict[str, str] = content["parts"]
     frames = tuple(_frame_from(entry, parts) for entry in content["frame"])
-    return Grammar(frames, re.compile(filled(content["blockers"]["before"], parts)))
+    before, second = filled(content["blockers"]["before"], parts), filled(content["second"]["pattern"], parts)
+    return Grammar(frames, re.compile(before), re.compile(second))
 
 
 def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
@@ -62,7 +66,8 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
         pattern=re.compile(filled(entry["pattern"], parts)),
         types=entry.get("types", ""),
         needs=tuple(entry["needs"].split("~")) if entry.get("needs") else (),
-        implied=entry["id"].startswith(("patient.", "carer.")),
+        weak=entry.get("weak", False),
+        leads="(?P<role>" in filled(entry["pattern"], parts) or entry.get("leads", False),
         says=entry.get("says", ""),
     )
 

@@ -89,8 +89,8 @@ _HONORIFIC = re.compile(
 )
 _NAMED = re.compile(
     r"\b(?i:name is|name's|name was|names are|named|called|full name(?: is| was)?(?: \()?|message for|ask for|"
-    r"thanks? to|thank|contact|known as|signed|spoke to|speak to|speak with|care of|lad called|patient|resident|client|son|"
-    rf"daughter|husband|wife|mother|father|brother|sister|mum|dad)(?:,|:| \()? ({_WORD} (?:{_WORD}[ ])?{_WORD})"
+    r"thanks? to|thank|contact|known as|signed|spoke to|speak to|speak with|care of|lad called|patient|resident|client|"
+    rf"son|daughter|husband|wife|mother|father|brother|sister|mum|dad)(?:,|:| \()? ({_WORD} (?:{_WORD}[ ])?{_WORD})"
 )
 _OWN_NAME = re.compile(rf"\b(?i:my name is|my name's|my full name is) ({_WORD}(?: {_WORD}){{0,2}})")
 _DOUBLE_BARRELLED = re.compile(

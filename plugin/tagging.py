@@ -65,22 +65,38 @@ def _disclosed(copy: Marked, frame: Frame, match: re.Match[str], vocabulary: Voc
     start, end = match.span()
     groups = match.groupdict()
     blocked = _blocker(copy.text, start)
-    flags: tuple[Flag, ...] = ()
-    if frame.types:
-        types = frame.types
-    elif "place" in groups:
-        types = groups["place"][1].upper()
+    if groups.get("role"):
+        yield from _role(copy, frame, (start, end), match.span("role"), blocked, vocabulary)
     else:
-        place = match.end("role") - len(groups["role"].split()[-1])
-        term = copy.term_at(place)
-        if term is None:
+        types = frame.types or groups["place"][1].upper()
+        for n, symbol in enumerate(types):
+            yield Disclosure(type_of_symbol(symbol), frame, start, end, frame.confidence - 0.05 * n, (), blocked)
+    if frame.leads and not blocked:
+        yield from _second_roles(copy, frame, end, vocabulary)
+
+
+def _role(
+    copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[int, int], blocked: str, vocabulary: Vocabulary
+) -> Iterator[Disclosure]:
+    """Yield the types of the role noun that ends at `role`: the last noun of a chain is the head."""
+    words = copy.text[slice(*role)].split()
+    term = copy.term_at(role[1] - len(words[-1]))
+    if term is None:
+        return
+    flags = _flags(copy.text[slice(*span)], term)
+    blocked = blocked or _attribute(copy.text, role[1], vocabulary) or _bare_word(copy, frame, span, role)
+    for n, symbol in enumerate(term.types):
+        yield Disclosure(type_of_symbol(symbol), frame, *span, frame.confidence - 0.05 * n, flags, blocked)
+
+
+def _second_roles(copy: Marked, frame: Frame, place: int, vocabulary: Vocabulary) -> Iterator[Disclosure]:
+    """Yield the roles that follow a first in the same breath: "a GP, and clinical lead for the ICB"."""
+    for _ in range(MOST_TAGS - 1):
+        match = default_grammar().second_role.match(copy.text, place)
+        if match is None:
             return
-        types = term.types
-        flags = _flags(match.group(), term)
-        blocked = blocked or _attribute(copy.text, match.end("role"), vocabulary)
-    for n, symbol in enumerate(types):
-        confidence = frame.confidence - 0.05 * n
-        yield Disclosure(type_of_symbol(symbol), frame, start, end, confidence, flags, blocked)
+        yield from _role(copy, frame, match.span("second"), match.span("role"), "", vocabulary)
+        place = match.end()
 
 
 def _blocker(text: str, start: int) -> str:
@@ -95,6 +111,17 @@ def _blocker(text: str, start: int) -> str:
 def _attribute(text: str, end: int, vocabulary: Vocabulary) -> str:
     after = text[end + 1 : end + 30].split(" ", 1)[0]
     return f"{after} after the role" if after in vocabulary.attributes or after in ("'s", "'") else ""
+
+
+_FIRST_PERSON = re.compile(r" (?:i|we|my|our|me|us|myself|\d+) ")
+
+
+def _bare_word(copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[int, int]) -> str:
+    """Refuse "Doctor." as the answer to "what was good?": a role alone, and nobody says "I" or "we"."""
+    if frame.id not in ("opening", "sign-off"):
+        return ""
+    alone = copy.text[span[0] : role[1]].strip() == copy.text[slice(*role)]
+    return "a role alone, and no word of the author's own" if alone and not _FIRST_PERSON.search(copy.text) else ""
 
 
 _STUDENT = re.compile(r" (?:student|trainee|in training|training (?:as|to be)|apprentice|studying)(?= )")
@@ -121,11 +148,9 @@ def weighed(found: Sequence[Disclosure]) -> list[Disclosure]:
     for one in found:
         if one.type not in best or _rank(one) < _rank(best[one.type]):
             best[one.type] = one
-    declared = [one for one in best.values() if not one.frame.implied]
-    kept = [one for one in best.values() if not (declared and one.frame.id == "patient.my-service")]
-    return sorted(
-        kept, key=lambda one: ("former" in one.flags, -one.confidence if one.frame.implied else -1, one.start)
-    )
+    strong = any(not one.frame.weak for one in best.values())
+    kept = [one for one in best.values() if not (strong and one.frame.weak)]
+    return sorted(kept, key=lambda one: ("former" in one.flags, one.start))
 
 
 def _rank(one: Disclosure) -> tuple[float, int]:

@@ -119,13 +119,15 @@ def vocabulary_from(roles: Mapping[str, Any], cues: Mapping[str, Any]) -> Vocabu
         for words, plural in ((many, True), (one, False)):
             entry = Term(tuple(words[1:]), symbol, types, plural, flags)
             terms.setdefault(words[0], {})[entry.rest] = entry
-        role_words.update(one)
+        if symbol in types or section == "kin":
+            role_words.update(one)
 
     for section in ("places", "medicines", "treatments", "conditions", "kin"):
         for symbol, listing in cues[section].items():
             for phrase in phrases(listing):
                 is_place = section == "places"
                 add(phrase, "O" + symbol if is_place else symbol, symbol.upper() if is_place else "")
+    section = "roles"
     for types, listing in roles["roles"].items():
         for phrase in phrases(listing):
             add(phrase, types, types, flags=_flags_of(phrase, types, students, non_clinical))
@@ -138,7 +140,7 @@ def vocabulary_from(roles: Mapping[str, Any], cues: Mapping[str, Any]) -> Vocabu
         cased=frozenset(phrases(roles["spelling"]["capitals_only"])),
         contractions=cues["contractions"],
         typos=_typo_index(role_words - known),
-        known=known | role_words,
+        known=known | role_words | set(terms),
     )
 
 
