@@ -20,6 +20,7 @@ class Frame:
     place (the group `place`) says it. One of `needs` must stand in a text, or the pattern is not
     tried: looking for a piece of text is many times cheaper. A `weak` frame is believed only
     where nothing stronger says who speaks; after one that `leads` a second role may follow.
+    `word` must stand in the author's own words: kin and a ward sister share a symbol.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Frame:
     needs: tuple[str, ...]
     weak: bool
     leads: bool
+    word: str
     says: str
 
     def may_stand_in(self, marked_text: str) -> bool:
@@ -67,7 +69,8 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
         types=entry.get("types", ""),
         needs=tuple(entry["needs"].split("~")) if entry.get("needs") else (),
         weak=entry.get("weak", False),
-        leads="(?P<role>" in filled(entry["pattern"], parts) or entry.get("leads", False),
+        leads=entry.get("leads", "(?P<role>" in filled(entry["pattern"], parts)),
+        word=entry.get("word", ""),
         says=entry.get("says", ""),
     )
 

@@ -20,7 +20,7 @@ _QUOTED = re.compile(r"\"[^\"\n]{1,600}\"|(?<![\w'])'(?=[^\W_])(?:[^'\n]|(?<=\w)
 
 _ENDINGS = {"'m": " am", "'ve": " have", "'re": " are", "'ll": " will", "'d": " had", "n't": " not"}
 _STOPS = frozenset(".!?")
-_ABBREVIATIONS = frozenset(("dr", "mr", "mrs", "ms", "prof", "st", "eg", "ie", "approx", "etc", "vs", "no"))
+_ABBREVIATIONS = frozenset(("dr", "mr", "mrs", "ms", "prof", "st", "eg", "ie", "approx", "etc", "vs"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ def disclosures(copy: Marked, vocabulary: Vocabulary) -> Iterator[Disclosure]:
 
 def _disclosed(copy: Marked, frame: Frame, match: re.Match[str], vocabulary: Vocabulary) -> Iterator[Disclosure]:
     start, end = match.span()
+    if frame.word and frame.word not in copy.evidence(start, end).text.lower():
+        return
     groups = match.groupdict()
     blocked = _blocker(copy.text, start)
     if groups.get("role"):
@@ -85,8 +87,30 @@ def _role(
         return
     flags = _flags(copy.text[slice(*span)], term)
     blocked = blocked or _attribute(copy.text, role[1], vocabulary) or _bare_word(copy, frame, span, role)
-    for n, symbol in enumerate(term.types):
+    for n, symbol in enumerate(_types_in_place(term, copy.text, role[1])):
         yield Disclosure(type_of_symbol(symbol), frame, *span, frame.confidence - 0.05 * n, flags, blocked)
+
+
+_AT_PLACE = re.compile(
+    r" (?:\w+ day |working |who works |employed )?(?:in|at|of|for|with|by|,|\() (?:(?!K|Ks|my )[^ |,;:()]+ ){0,5}?"
+    r"(?P<place>O[svrie]|agency|council|company)(?= )"
+)
+
+
+def _types_in_place(term: Term, text: str, end: int) -> str:
+    """Return the types of a role where it is done: a carer in a care home is paid, its manager both.
+
+    A manager of a charity, a regulator, a supplier or a university speaks for that side.
+    """
+    if term.types not in ("C", "M"):
+        return term.types
+    match = _AT_PLACE.match(text, end)
+    if match is None or term.rest[:1] == ("carer",):
+        return term.types
+    place = match["place"]
+    if term.types == "C":
+        return "S" if place in ("Os", "agency", "council", "company") else "C"
+    return {"Os": "MS", "Ov": "V", "Or": "R", "Oi": "I", "Oe": "E"}.get(place, "M")
 
 
 def _second_roles(copy: Marked, frame: Frame, place: int, vocabulary: Vocabulary) -> Iterator[Disclosure]:
@@ -121,6 +145,7 @@ def _bare_word(copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[in
     if frame.id not in ("opening", "sign-off"):
         return ""
     alone = copy.text[span[0] : role[1]].strip() == copy.text[slice(*role)]
+    alone = alone and copy.text[role[1] : role[1] + 2] == " |"
     return "a role alone, and no word of the author's own" if alone and not _FIRST_PERSON.search(copy.text) else ""
 
 
