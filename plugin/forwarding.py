@@ -1,0 +1,66 @@
+"""What the editors and moderators get of a comment: its words without personal data, and no name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from plugin.crediting import credit_for, source_words, speaker_words
+from plugin.excerpts import excerpt_around, pieces_of, without_personal_data
+from plugin.model import Comment, Discussion, Evidence, InsightKind, PersonalData, Tag
+from plugin.privacy import MOST_READ
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedCopy:
+    """One copy for one mail and one page of the desk, so that both show the same.
+
+    `segments` are the words in order, each with whether it is evidence; `speakers` is empty where the author has
+    not said in what role they write.
+    """
+
+    discussion_title: str
+    speakers: tuple[str, ...]
+    source_words: str
+    segments: tuple[tuple[str, bool], ...]
+    kind_words: str
+    comment_url: str
+    desk_url: str
+    credit: str
+
+
+def forwarded_copy(
+    *,
+    comment: Comment,
+    tags: Sequence[Tag],
+    evidence: Sequence[Evidence],
+    kind: InsightKind,
+    personal_data: Sequence[PersonalData],
+    discussion: Discussion,
+    desk_url: str,
+) -> ForwardedCopy:
+    """Return what leaves the house of a comment: an excerpt, personal data replaced, the evidence marked."""
+    # What somebody said earlier is for the staff of the community, and is never mailed (RULINGS).
+    shown = [tag for tag in tags if tag.source != "earlier" and tag.status != "removed"]
+    # Beyond this nobody looked for personal data, so it is not sent.
+    text = comment.text[:MOST_READ]
+    redacted, moved = without_personal_data(text, personal_data, [(one.start, one.end) for one in evidence])
+    excerpt, marked = excerpt_around(redacted, moved)
+    return ForwardedCopy(
+        discussion_title=discussion.title,
+        speakers=tuple(speaker_words(tag) for tag in shown),
+        source_words="; ".join(dict.fromkeys(source_words(tag) for tag in shown)),
+        segments=tuple((piece.text, bool(piece.marks)) for piece in pieces_of(excerpt, evidence=marked)),
+        kind_words=KINDS[kind],
+        comment_url=comment.url or discussion.url,
+        desk_url=desk_url,
+        credit=credit_for(shown),
+    )
+
+
+KINDS: dict[InsightKind, str] = {
+    "experience": "an experience",
+    "practice": "something that people do well",
+    "lesson": "a lesson learnt",
+    "concern": "a concern",
+    "suggestion": "a suggestion",
+    "none": "a comment",
+}
