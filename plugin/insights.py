@@ -18,6 +18,9 @@ from plugin.vocabulary import lexicon_file
 
 THRESHOLD = 0.5
 MOST_EVIDENCE = 3
+URGENT_FROM = 2
+# In a long text some of these words stand by chance.
+LONG = 450
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class InsightRules:
     features: tuple[Feature, ...]
     self_harm: re.Pattern[str]
     now: re.Pattern[str]
+    help: re.Pattern[str]
     danger: re.Pattern[str]
     past: re.Pattern[str]
 
@@ -134,12 +138,22 @@ def urgency_of_reading(reading: Reading) -> Urgency:
     danger = rules.danger.search(folded)
     if not acute and not danger:
         return Urgency(is_urgent=False)
-    nows = len({match.group() for match in rules.now.finditer(folded)})
-    dangers = len({match.group() for match in rules.danger.finditer(folded)})
-    past = len(rules.past.findall(folded))
-    is_urgent = bool(acute) or (nows >= 1 and dangers >= 1 and nows + dangers >= 3 + 2 * past)
-    if not is_urgent:
+    if not _is_urgent(folded, rules, acute is not None):
         return Urgency(is_urgent=False)
     places = [match.start() for match in (acute, danger) if match]
     spans = [span for span in sentences_of(folded) if any(span[0] <= place < span[1] for place in places)]
     return Urgency(True, tuple(reading.evidence(start, end) for start, end in spans))
+
+
+def _is_urgent(folded: str, rules: InsightRules, acute: bool) -> bool:
+    """Weigh danger, nearness in time and the call for help against signs that it is long over."""
+    past = len(rules.past.findall(folded))
+    if acute:
+        return past < 2
+    now = len({match.group() for match in rules.now.finditer(folded)})
+    if not now:
+        return False
+    danger = len({match.group() for match in rules.danger.finditer(folded)})
+    calls = len({match.group() for match in rules.help.finditer(folded)})
+    weight = min(now, 3) + min(danger, 3) + min(calls, 2) - 2 * past
+    return weight >= (URGENT_FROM if len(folded) < LONG else 2 * URGENT_FROM)
