@@ -4,6 +4,7 @@ A job carries ids only: DBOS stores inputs, outputs and errors. It may run twice
 does one thing that can be done again. docs: https://docs.dbos.dev/python/reference/client
 """
 
+import logging
 import threading
 import zlib
 from collections.abc import Callable, Mapping
@@ -102,13 +103,14 @@ def start(service: "Service", jobs: Mapping[str, Job], *, worker: str = "local",
     Args:
         service: what the jobs are given.
         jobs: the table of jobs by name.
-        worker: this worker's own name; with PostgreSQL no two may share one.
+        worker: this worker's own name, of which no two may share one. SQLite has one worker, always called the same,
+            so that it takes up what it left when it was killed.
         poll: seconds between two looks at every queue, for tests.
     """
     config: DBOSConfig = {
         "name": APPLICATION,
         "application_version": VERSION,
-        "executor_id": worker,
+        "executor_id": "local" if is_sqlite(service.db) else worker,
         "system_database_engine": service.db,
         "serializer": DBOSPortableJSONSerializer(),
         "run_migrations": False,
@@ -123,6 +125,7 @@ def start(service: "Service", jobs: Mapping[str, Job], *, worker: str = "local",
             DBOS.workflow(name=name)(_workflow(name))
             _registered.add(name)
     DBOS(config=config)
+    logging.getLogger("dbos").addFilter(_not_said_yet)
     DBOS.launch()
     for name, queue in QUEUES.items():
         DBOS.register_queue(name, worker_concurrency=queue.at_once, polling_interval_sec=poll or queue.poll)
@@ -160,6 +163,7 @@ def _attempt(service: "Service", job: Job, name: str, subject: str, attempt: int
 def _later(service: "Service", job: Job, name: str, subject: str, attempt: int) -> str:
     if attempt > len(job.delays):
         job.give_up(service, subject)
+        log.error("job.dead", job=name, subject=subject)
         raise DeadLetter(f"{name} {subject}")
     with writing(service.db) as conn:
         service.jobs.enqueue(conn, name, subject, queue=job.queue, attempt=attempt + 1, delay=job.delays[attempt - 1])
@@ -182,6 +186,8 @@ class _PeerWatch:
 
     def start(self, db: sa.Engine, worker: str) -> None:
         self._own = db.connect().execution_options(isolation_level="AUTOCOMMIT")
+        # Out of the pool: the lock lasts as long as the connection, and must go with it.
+        self._own.detach()
         if not _locked(self._own, worker):
             self._own.close()
             self._own = None
@@ -214,25 +220,16 @@ class NameTaken(RuntimeError):  # noqa: N818 - named for the fact
 
 def pending_jobs(db: sa.Engine) -> int:
     """Return how many jobs are enqueued, delayed or running."""
+    jobs = _workflows(db)
+    open_ = jobs.c.status.in_(("PENDING", "ENQUEUED", "DELAYED"))
     with reading(db) as conn:
-        return int(
-            conn.scalar(
-                sa.select(sa.func.count())
-                .select_from(_workflows(db))
-                .where(_status.in_(("PENDING", "ENQUEUED", "DELAYED")))
-            )
-            or 0
-        )
+        return int(conn.scalar(sa.select(sa.func.count()).select_from(jobs).where(open_)) or 0)
 
 
 def _with_pending_jobs(conn: sa.Connection) -> list[str]:
-    query = (
-        sa.select(_executor)
-        .select_from(_workflows(conn))
-        .where(_status == "PENDING", _executor.is_not(None))
-        .distinct()
-    )
-    return list(conn.scalars(query))
+    jobs = _workflows(conn)
+    held = sa.and_(jobs.c.status == "PENDING", jobs.c.executor_id.is_not(None))
+    return list(conn.scalars(sa.select(jobs.c.executor_id).where(held).distinct()))
 
 
 def _locked(conn: sa.Connection, name: str) -> bool:
@@ -248,11 +245,15 @@ def _lock_id(name: str) -> int:
 
 
 def _workflows(db: sa.Engine | sa.Connection) -> sa.TableClause:
-    return sa.table("workflow_status", _status, _executor, schema=None if is_sqlite(db) else "dbos")
+    columns = (sa.column("status", sa.String), sa.column("executor_id", sa.String))
+    return sa.table("workflow_status", *columns, schema=None if is_sqlite(db) else "dbos")
 
 
-_status: sa.ColumnClause[str] = sa.column("status", sa.String)
-_executor: sa.ColumnClause[str | None] = sa.column("executor_id", sa.String)
+def _not_said_yet(record: logging.LogRecord) -> bool:
+    # A dead letter is one line of our own log; DBOS would add its traceback.
+    return not (record.exc_info and isinstance(record.exc_info[1], DeadLetter))
+
+
 _current: dict[str, Any] = {}
 _registered: set[str] = set()
 _watch = _PeerWatch()

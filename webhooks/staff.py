@@ -53,6 +53,9 @@ def init_staff(app: Flask) -> None:
     orm = scoped_session(sessionmaker(found.db))
     app.teardown_appcontext(lambda _: orm.remove())
     Security(app, SQLAlchemySessionUserDatastore(orm, User, Role, WebAuthn))
+    # Nobody signs in by a token. Flask-Security would look for one in the body of every request, the
+    # door's included, and parse it before we have verified it.
+    app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
     for endpoint, audience in AUDIENCES.items():
         declared(app.view_functions[endpoint], audience)
     user_logged_out.connect(_sign_out_everywhere, app)

@@ -175,8 +175,6 @@ def mark_mail(
     values: dict[str, object] = {"status": status, "reason": reason, "finished_at": at}
     if may_be_double:
         values["may_be_double"] = True
-    if status == "sending":
-        values["attempts"] = outbox.c.attempts + 1
     conn.execute(sa.update(outbox).where(outbox.c.id == outbox_id).values(**values))
 
 

@@ -2,9 +2,12 @@
 
 from alembic import context
 
-from plugin.store.tables import metadata
+from plugin.store import practice, staff, tables
 
-OURS = set(metadata.tables)
+# All three add their tables to the one metadata.
+SOURCES = (tables, staff, practice)
+
+OURS = set(tables.metadata.tables)
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
@@ -14,7 +17,7 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=tables.metadata,
     include_name=is_ours,
     # SQLite cannot alter a column in place.
     render_as_batch=True,

@@ -1,0 +1,193 @@
+"""What happens when a forum tells us something: one function for each kind of event, in the order things happen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from plugin.delivery import put_up
+from plugin.events import (
+    CommentApproved,
+    CommentEdited,
+    CommentHidden,
+    CommentPosted,
+    CommentRemoved,
+    DiscussionEdited,
+    DiscussionPosted,
+    Event,
+    MemberChanged,
+    MemberJoined,
+    MemberRemoved,
+    Ping,
+    WholeComment,
+)
+from plugin.listening import Heard, heard_in
+from plugin.model import Author, Tag
+from plugin.ordering import Standing, after
+from plugin.service import Service
+from plugin.stakeholders import type_for_alias
+from plugin.store.authors import mark_left, save_author
+from plugin.store.comments import Kept, comment_ids_by, kept_comment, place_comment, save_standing
+from plugin.store.communities import Community, community_by_id
+from plugin.store.discussions import save_discussion
+from plugin.store.events import close_event, received
+from plugin.store.insights import save_insight
+from plugin.store.opening import writing
+from plugin.store.prompts import count_prompt
+from plugin.store.tags import decide_tag, decisions_for
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a handler works with: the service, one transaction, whose event it is, and the time."""
+
+    service: Service
+    conn: sa.Connection
+    community: Community
+    at: datetime
+
+
+def handle(service: Service, key: str) -> None:
+    """Do all that the event of this key calls for, in one transaction; an event that is done stays done."""
+    with writing(service.db) as conn:
+        found = received(conn, key)
+        if found is None or found.event is None:
+            return
+        community = community_by_id(conn, found.community_id)
+        if community is None:
+            return
+        telling = Telling(service, conn, community, datetime.now(UTC))
+        comment_id = HANDLERS[type(found.event)](telling, found.event)
+        close_event(conn, key, "done", telling.at, comment_id)
+
+
+def give_up(service: Service, key: str) -> None:
+    """Record that an event could not be handled."""
+    with writing(service.db) as conn:
+        close_event(conn, key, "failed", datetime.now(UTC))
+
+
+def take_comment(telling: Telling, event: WholeComment) -> int:
+    """Keep a comment's newest words, say who speaks and what they share, and put the mail up that it calls for."""
+    kept = kept_comment(telling.conn, telling.community.id, event.comment, source=event.source, at=telling.at)
+    standing = after(kept.standing, event)
+    save_standing(telling.conn, kept.id, standing)
+    discussion_id = save_discussion(telling.conn, telling.community.id, event.discussion, event.occurred_at)
+    author_id = _author(telling, kept, event)
+    place_comment(telling.conn, kept.id, event.comment, discussion_id=discussion_id, author_id=author_id)
+    _tag_by_profile(telling, kept.id, event.author)
+    if standing.text is not None:
+        heard = heard_in(standing.text)
+        _tag(telling, kept.id, standing, heard)
+        _weigh(telling, kept, standing, heard)
+    return kept.id
+
+
+def take_absence(telling: Telling, event: CommentHidden | CommentRemoved) -> int:
+    """Take a comment out of sight, or let go of its words for good. It may be one that we have yet to hear of."""
+    kept = kept_comment(telling.conn, telling.community.id, event.comment, source=event.source, at=telling.at)
+    save_standing(telling.conn, kept.id, after(kept.standing, event))
+    return kept.id
+
+
+def take_discussion(telling: Telling, event: DiscussionPosted | DiscussionEdited) -> None:
+    """Keep a page's title and address."""
+    save_discussion(telling.conn, telling.community.id, event.discussion, event.occurred_at)
+
+
+def welcome_member(telling: Telling, event: MemberJoined) -> None:
+    """Keep who joined, and count one more."""
+    save_author(telling.conn, telling.community.id, event.author, event.occurred_at)
+    count_prompt(telling.conn, telling.community.id, "joined", on=event.occurred_at.date())
+
+
+def take_member(telling: Telling, event: MemberChanged) -> None:
+    """Keep a member's new name, groups and declared types, and tag what they wrote accordingly."""
+    author_id = save_author(telling.conn, telling.community.id, event.author, event.occurred_at)
+    for comment_id in comment_ids_by(telling.conn, author_id):
+        _tag_by_profile(telling, comment_id, event.author)
+
+
+def forget_member(telling: Telling, event: MemberRemoved) -> None:
+    """Let go of who a member was."""
+    if event.author.native_id is not None:
+        mark_left(telling.conn, telling.community.id, event.author.native_id, event.occurred_at)
+
+
+def answer_ping(_telling: Telling, _event: Ping) -> None:
+    """Do nothing: that it was heard is the answer."""
+
+
+def _author(telling: Telling, kept: Kept, event: WholeComment) -> int:
+    # A guest has no id by which we would know them again, so their comment keeps the author it has.
+    if event.author.native_id is None and kept.author_id is not None:
+        return kept.author_id
+    return save_author(telling.conn, telling.community.id, event.author, event.occurred_at)
+
+
+def _tag(telling: Telling, comment_id: int, standing: Standing, heard: Heard) -> None:
+    history = decisions_for(telling.conn, [comment_id]).get(comment_id, [])
+    if any(decision.source == "text" and decision.text_at == standing.text_at for decision in history):
+        return
+    for tag in heard.tags:
+        decide_tag(
+            telling.conn,
+            comment_id,
+            tag,
+            "suggested",
+            source="text",
+            by="tagger",
+            at=telling.at,
+            text_at=standing.text_at,
+        )
+
+
+def _tag_by_profile(telling: Telling, comment_id: int, author: Author) -> None:
+    declared = _declared_types(author)
+    history = decisions_for(telling.conn, [comment_id]).get(comment_id, [])
+    last = {decision.type: decision.decided for decision in history if decision.source == "profile"}
+    for type_ in declared:
+        if last.get(type_) != "suggested":
+            tag = Tag(type_, 1.0, None, "profile", source="profile")
+            decide_tag(telling.conn, comment_id, tag, "suggested", source="profile", by="profile", at=telling.at)
+    for type_, decided in last.items():
+        if decided == "suggested" and type_ not in declared:
+            tag = Tag(type_, 1.0, None, "profile", source="profile")
+            decide_tag(telling.conn, comment_id, tag, "removed", source="profile", by="profile", at=telling.at)
+
+
+def _declared_types(author: Author) -> list[str]:
+    said = [value for _, value in author.declared] + list(author.groups)
+    found = [type_ for type_ in map(type_for_alias, said) if type_]
+    return list(dict.fromkeys(found))
+
+
+def _weigh(telling: Telling, kept: Kept, standing: Standing, heard: Heard) -> None:
+    insight_id = save_insight(
+        telling.conn,
+        telling.community.id,
+        kept.id,
+        heard.insight,
+        heard.urgency,
+        text_at=standing.text_at or telling.at,
+        at=telling.at,
+    )
+    if insight_id is not None:
+        put_up(telling.service, telling.conn, telling.community, insight_id)
+
+
+HANDLERS: dict[type[Event], Callable[[Telling, Any], int | None]] = {
+    CommentPosted: take_comment,
+    CommentEdited: take_comment,
+    CommentApproved: take_comment,
+    CommentHidden: take_absence,
+    CommentRemoved: take_absence,
+    DiscussionPosted: take_discussion,
+    DiscussionEdited: take_discussion,
+    MemberJoined: welcome_member,
+    MemberChanged: take_member,
+    MemberRemoved: forget_member,
+    Ping: answer_ping,
+}

@@ -1,0 +1,23 @@
+"""The kinds of work there are, and how patient each of them is."""
+
+from plugin import delivery, handlers
+from plugin.engine import Job
+
+MINUTE = 60
+HOUR = 60 * MINUTE
+
+JOBS = {
+    "handle_event": Job(
+        queue="ingest",
+        run=handlers.handle,
+        delays=(1, 5, 30, 2 * MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR),
+        give_up=handlers.give_up,
+    ),
+    # Greylisting asks for patience, and RFC 5321 for four to five days of it: section 4.5.4.1.
+    "send_mail": Job(
+        queue="mail",
+        run=delivery.send_mail,
+        delays=(5 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, *[6 * HOUR] * 18),
+        give_up=delivery.give_up,
+    ),
+}
