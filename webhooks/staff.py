@@ -90,6 +90,20 @@ def staff_only(role: StaffRole) -> Callable[[View], View]:
     return guard
 
 
+def any_staff(view: View) -> View:
+    """Let whoever is signed in see a view, whatever they may do elsewhere."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+        if not current_user.is_authenticated:
+            return _to_sign_in()
+        csrf.protect()
+        answer: ResponseReturnValue = view(*args, **kwargs)
+        return answer
+
+    return declared(guarded, ANY_STAFF)  # type: ignore[return-value]
+
+
 def communities_for(role: StaffRole) -> list[Community]:
     """Return the communities in which the person at the screen has this role."""
     if not current_user.is_authenticated:
@@ -122,6 +136,19 @@ def let_in(token: str) -> ResponseReturnValue:
     session.clear()
     login_user(user, remember=False, authn_via=["link"])
     return redirect("/")
+
+
+@staff.get("/sign-out")
+@any_staff
+def leave() -> ResponseReturnValue:
+    """Show the one button that signs out; a mere link could be followed for somebody."""
+    return render_template("staff/leave.html")
+
+
+@staff.app_context_processor
+def _ways_out() -> dict[str, str]:
+    # `sign_out_address` is in every page of somebody who is signed in, and in no other.
+    return {"sign_out_address": url_for("staff.leave")} if current_user.is_authenticated else {}
 
 
 def _to_sign_in() -> ResponseReturnValue:
@@ -181,6 +208,7 @@ SECURITY = {
     "SECURITY_CHANGEABLE": True,
     "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
     "SECURITY_LOGOUT_CSRF": True,
+    "SECURITY_LOGOUT_USER_TEMPLATE": "staff/leave.html",
     # The same answer, after the same work, whether the account or only the password is unknown.
     "SECURITY_RETURN_GENERIC_RESPONSES": True,
     "SECURITY_SCRIPT_NONCE_KEY": "csp_nonce",

@@ -91,6 +91,14 @@ def all_communities(conn: sa.Connection) -> list[Community]:
     return [_community(row) for row in rows]
 
 
+def move_community(
+    conn: sa.Connection, community_id: int, *, base_url: str, sign_up_url: str, sign_in_url: str
+) -> None:
+    """Store other addresses for a community that has moved."""
+    places = {"base_url": base_url, "sign_up_url": sign_up_url, "sign_in_url": sign_in_url}
+    conn.execute(sa.update(communities).where(communities.c.id == community_id).values(places))
+
+
 def remove_community(conn: sa.Connection, community_id: int) -> None:
     """Delete a community with all that it ever told us."""
     conn.execute(sa.delete(communities).where(communities.c.id == community_id))

@@ -85,9 +85,15 @@ class StaffAccount:
     access: tuple[Access, ...]
 
 
+def account_id(conn: sa.Connection, email: str) -> int | None:
+    """Return the id of the account with this address, or None."""
+    user_id: int | None = conn.scalar(sa.select(users.c.id).where(users.c.email == email))
+    return user_id
+
+
 def add_staff(conn: sa.Connection, email: str, role: StaffRole, community_id: int | None) -> int:
     """Give somebody a role, making the account where there is none; return the account's id."""
-    user_id = conn.scalar(sa.select(users.c.id).where(users.c.email == email))
+    user_id = account_id(conn, email)
     if user_id is None:
         row = {"email": email, "active": True, "fs_uniquifier": _uniquifier()}
         user_id = conn.execute(sa.insert(users).values(row).returning(users.c.id)).scalar_one()
@@ -99,7 +105,7 @@ def add_staff(conn: sa.Connection, email: str, role: StaffRole, community_id: in
 
 def remove_staff(conn: sa.Connection, email: str) -> bool:
     """Delete an account with all that it may do; return whether there was one."""
-    user_id = conn.scalar(sa.select(users.c.id).where(users.c.email == email))
+    user_id = account_id(conn, email)
     if user_id is None:
         return False
     conn.execute(sa.delete(roles_of_users).where(roles_of_users.c.user_id == user_id))

@@ -1,0 +1,223 @@
+"""Commands for the communities that we are attached to: community add, list, show, rotate-secret, remove."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from webhooks.cli import Commands
+from webhooks.commands.starting import database, settings
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from plugin.store.communities import Community
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
+
+
+@click.command()
+@click.argument("slug")
+@click.option("--platform", default="standard", show_default=True, help="What the forum runs on.")
+@click.option("--name", help="How people call it. Without it, the slug.")
+@click.option("--url", "base_url", required=True, help="Where it is, such as https://forum.example.org.")
+@click.option("--sign-up", "sign_up_url", required=True, help="The page on which guests become members.")
+@click.option("--sign-in", "sign_in_url", required=True, help="The page on which members sign in.")
+@click.option("--editors", "editorial_address", required=True, help="The address that insights are mailed to.")
+@click.option("--moderators", "moderators_address", required=True, help="The address for what is urgent.")
+@click.option(
+    "--forwarding",
+    type=click.Choice(["notice", "ask"]),
+    default="notice",
+    show_default=True,
+    help="notice: the editors may read public comments; ask: nothing goes to them before its author agrees.",
+)
+@click.option(
+    "--wait",
+    "wait_minutes",
+    type=click.IntRange(0, 1440),
+    default=15,
+    show_default=True,
+    help="Minutes in which an author may still change their mind.",
+)
+@click.option("--expect", "expected_types", multiple=True, help="A stakeholder type it hopes to hear from; repeatable.")
+@click.option("--private-host", help="The one host that need not be public and may do without https.")
+def add(slug: str, private_host: str | None, **about: Any) -> None:
+    """Attach a community, and print its secret: this once and never again."""
+    from plugin.store.communities import add_community, add_secret, community_by_slug
+    from plugin.store.opening import writing
+    from webhooks.signatures import new_secret
+
+    _check(slug, about, private_host)
+    found = settings()
+    about["name"] = about["name"] or slug
+    secret = new_secret()
+    with database(found) as db, writing(db) as conn:
+        if community_by_slug(conn, slug):
+            raise click.ClickException(f"There is a community {slug} already.")
+        community_id = add_community(conn, slug=slug, **about)
+        add_secret(conn, found.vault(), community_id, secret)
+    click.echo(f"{about['name']} is attached. Let the forum post to\n")
+    click.echo(f"    {found.public_url}/webhooks/{about['platform']}/{slug}\n")
+    click.echo("and sign with this secret, which is not shown again:\n")
+    click.echo(f"    {secret}")
+
+
+@click.command("list")
+def list_() -> None:
+    """List the communities, a line each."""
+    from plugin.store.communities import all_communities
+    from plugin.store.opening import reading
+
+    with database(settings()) as db, reading(db) as conn:
+        for found in all_communities(conn):
+            click.echo(f"{found.slug}\t{found.platform}\t{found.base_url}\t{found.name}")
+
+
+@click.command()
+@click.argument("slug")
+def show(slug: str) -> None:
+    """Show what is known of a community; its secrets are counted, never shown."""
+    from plugin.store.communities import count_live_secrets
+    from plugin.store.opening import reading
+
+    found = settings()
+    with database(found) as db, reading(db) as conn:
+        community = _named(conn, slug)
+        secrets = count_live_secrets(conn, community.id, datetime.now(UTC))
+    for word, value in (
+        ("name", community.name),
+        ("platform", community.platform),
+        ("webhook", f"{found.public_url}/webhooks/{community.platform}/{community.slug}"),
+        ("address", community.base_url),
+        ("sign up", community.sign_up_url),
+        ("sign in", community.sign_in_url),
+        ("editors", community.editorial_address),
+        ("moderators", community.moderators_address),
+        ("forwarding", community.forwarding),
+        ("waits", f"{community.wait_minutes} minutes"),
+        ("expects", ", ".join(community.expected_types)),
+        ("attached", f"{community.created_at:%d %B %Y}"),
+        ("secrets", f"{secrets} live"),
+    ):
+        click.echo(f"{word:<12}{value}")
+
+
+@click.command("rotate-secret")
+@click.argument("slug")
+@click.option(
+    "--keep-hours",
+    type=click.FloatRange(0, 24 * 90),
+    default=24,
+    show_default=True,
+    help="How long the older secrets still count.",
+)
+def rotate_secret(slug: str, keep_hours: float) -> None:
+    """Give a community a new secret, and print it: this once and never again."""
+    from plugin.store.communities import add_secret, forget_retired_secrets, retire_secrets
+    from plugin.store.opening import writing
+    from webhooks.signatures import new_secret
+
+    found = settings()
+    secret = new_secret()
+    now = datetime.now(UTC)
+    with database(found) as db, writing(db) as conn:
+        community = _named(conn, slug)
+        forget_retired_secrets(conn, now)
+        add_secret(conn, found.vault(), community.id, secret)
+        retire_secrets(conn, community.id, except_newest=True, at=now + timedelta(hours=keep_hours))
+    click.echo(f"Sign with this secret from now on; it is not shown again:\n\n    {secret}\n")
+    click.echo(f"Older ones count for {keep_hours:g} more hours." if keep_hours else "Older ones no longer count.")
+
+
+@click.command()
+@click.argument("slug")
+@click.option("--yes", is_flag=True, help="Do not ask, for scripts.")
+def remove(slug: str, yes: bool) -> None:
+    """Remove a community with every comment, tag and insight that came from it."""
+    from plugin.store.communities import remove_community
+    from plugin.store.opening import reading, writing
+
+    with database(settings()) as db:
+        with reading(db) as conn:
+            community = _named(conn, slug)
+        if not yes:
+            _ask_for(slug)
+        with writing(db) as conn:
+            remove_community(conn, community.id)
+    click.echo(f"{community.name} is removed, with all that it told us.")
+
+
+def _ask_for(slug: str) -> None:
+    click.echo("This removes every comment, tag and insight of the community. It cannot be undone.", err=True)
+    if click.prompt("Type its slug to go on", default="", show_default=False, err=True) != slug:
+        raise click.ClickException("That is not its slug: nothing was removed.")
+
+
+def _named(conn: "sa.Connection", slug: str) -> "Community":
+    from plugin.store.communities import community_by_slug
+
+    found = community_by_slug(conn, slug)
+    if found is None:
+        raise click.ClickException(f"There is no community {slug}. `manyvoices community list` shows them.")
+    return found
+
+
+def _check(slug: str, about: dict[str, Any], private_host: str | None) -> None:
+    """Stop with a sentence on the first thing that cannot be right."""
+    from webhooks.forums import RECEIVERS
+
+    if not SLUG.fullmatch(slug):
+        raise click.BadParameter("lower-case letters, digits and hyphens only, at most 63", param_hint="SLUG")
+    if about["platform"] not in RECEIVERS:
+        raise click.BadParameter(f"one of {', '.join(RECEIVERS)}", param_hint="--platform")
+    for option, name in (("--url", "base_url"), ("--sign-up", "sign_up_url"), ("--sign-in", "sign_in_url")):
+        about[name] = about[name].rstrip("/") if name == "base_url" else about[name]
+        _check_url(option, about[name], private_host)
+    for option, name in (("--editors", "editorial_address"), ("--moderators", "moderators_address")):
+        if not ADDRESS.fullmatch(about[name]):
+            raise click.BadParameter("not a mail address", param_hint=option)
+    _check_types(about["expected_types"])
+
+
+def _check_url(option: str, url: str, private_host: str | None) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise click.BadParameter("not an address such as https://forum.example.org", param_hint=option)
+    if parts.hostname == private_host:
+        return
+    if parts.scheme != "https":
+        raise click.BadParameter("must begin with https:// (or name its host with --private-host)", param_hint=option)
+    if _is_private(parts.hostname):
+        raise click.BadParameter("not a public host (if it is meant, name it with --private-host)", param_hint=option)
+
+
+def _is_private(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal"))
+
+
+def _check_types(expected: tuple[str, ...]) -> None:
+    from plugin.stakeholders import all_types
+
+    unknown = [one for one in expected if one not in all_types()]
+    if unknown:
+        raise click.BadParameter(f"not a stakeholder type: {', '.join(unknown)}", param_hint="--expect")
+
+
+COMMANDS = {
+    "add": (f"{__name__}:add", "Attach a community, and print its secret once."),
+    "list": (f"{__name__}:list_", "List the communities."),
+    "show": (f"{__name__}:show", "Show what is known of one."),
+    "rotate-secret": (f"{__name__}:rotate_secret", "Give one a new secret; the old one counts for a while."),
+    "remove": (f"{__name__}:remove", "Remove one with all that it told us."),
+}
+
+community = Commands(COMMANDS, help="The communities that we are attached to.")
