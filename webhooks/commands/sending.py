@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -276,7 +276,9 @@ def _told(file: Path, text_column: str | None, url: str) -> Iterator[dict[str, A
             if file.suffix == ".json":
                 yield from _of_thread(json.load(lines), file.stem, url)
                 return
-            rows = csv.DictReader(lines) if file.suffix == ".csv" else _objects(lines, file.name)
+            rows: Iterable[dict[str, Any]] = (
+                csv.DictReader(lines) if file.suffix == ".csv" else _objects(lines, file.name)
+            )
             yield from _of_rows(rows, file, text_column, url)
     except UnicodeDecodeError:
         raise click.ClickException(f"{file.name} is not UTF-8 text.") from None
@@ -318,9 +320,7 @@ def _author(author: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of_rows(
-    rows: Iterator[dict[str, Any]] | csv.DictReader[str], file: Path, text_column: str | None, url: str
-) -> Iterator[dict[str, Any]]:
+def _of_rows(rows: Iterable[dict[str, Any]], file: Path, text_column: str | None, url: str) -> Iterator[dict[str, Any]]:
     # Nobody says when these were written; the file's own date is as near as we come.
     written = datetime.fromtimestamp(int(file.stat().st_mtime), UTC).isoformat()
     discussion = {"id": file.stem, "title": file.stem.replace("_", " "), "url": url}
