@@ -72,9 +72,11 @@ def prompt_for(community: Host, discussion: Discussion | None, url: str = "") ->
         url: what the page says its address is: used where it lies on the community's own site.
     """
     return_to = return_address(discussion.url if discussion else url, community.base_url)
+    # A guest is not told what a page is called that only members may open.
+    is_open = discussion is not None and discussion.audience == "public"
     return Prompt(
         community_name=community.name,
-        discussion_title=discussion.title if discussion else None,
+        discussion_title=discussion.title if discussion and is_open else None,
         roles=tuple(somebody(type_) for type_ in community.expected_types),
         return_to=return_to,
         sign_up_url=with_return(community.sign_up_url, return_to),
@@ -98,6 +100,13 @@ def return_address(url: str, base_url: str) -> str:
         return base_url
     # The community's own spelling of its origin stands in what we hand on.
     return urlunsplit((home.scheme, home.netloc, there.path or "/", there.query, there.fragment))
+
+
+def origin_of(url: str) -> str:
+    """Return the scheme, host and port of a web address, as a browser compares them."""
+    scheme, host, port = _origin(urlsplit(url))
+    host = f"[{host}]" if host and ":" in host else host
+    return f"{scheme}://{host}" + (f":{port}" if port != DEFAULT_PORTS[scheme] else "")
 
 
 def with_return(page: str, return_to: str) -> str:

@@ -1,0 +1,109 @@
+"""The editors' desk: what the comments share that others could learn from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint, abort, render_template, request, url_for
+
+from plugin.channels.email import Post
+from plugin.forwarding import ForwardedCopy, forwarded_copy
+from plugin.privacy import personal_data_in
+from plugin.store.insights import Status, StoredInsight, insight_by_id, insights_of
+from plugin.store.opening import reading
+from webhooks.staff import communities_for, staff_only
+from webhooks.wiring import service
+
+ON_A_PAGE = 30
+LONGEST_TELLING = 300
+
+desk = Blueprint("editors", __name__, url_prefix="/desk")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One insight in the list: what was forwarded, what became of it, and its most telling words."""
+
+    id: int
+    copy: ForwardedCopy
+    found_at: datetime
+    status: str
+    telling: str
+
+
+@desk.get("/")
+@staff_only("editor")
+def insights() -> str:
+    """List the insights, the newest first. What is urgent is the moderators' and does not stand here."""
+    before = request.args.get("before", type=int)
+    mine = [community.id for community in communities_for("editor")]
+    with reading(service().db) as conn:
+        found = insights_of(conn, mine, limit=ON_A_PAGE, before_id=before)
+    return render_template(
+        "desk/insights.html",
+        items=[_item(one) for one in found if one.kind == "forward"],
+        older=found[-1].id if len(found) == ON_A_PAGE else None,
+        is_first_page=before is None,
+        mails_are_written_to=mail_folder(service().post),
+    )
+
+
+@desk.get("/insights/<int:outbox_id>")
+@staff_only("editor")
+def insight(outbox_id: int) -> str:
+    """Show one insight as it was forwarded."""
+    mine = {community.id for community in communities_for("editor")}
+    with reading(service().db) as conn:
+        found = insight_by_id(conn, outbox_id)
+    if found is None or found.kind != "forward" or found.discussion.community_id not in mine:
+        abort(404)
+    return render_template("desk/insight.html", found=found, copy=copy_of(found), status=status_words(found))
+
+
+def copy_of(found: StoredInsight) -> ForwardedCopy:
+    """Return what the mail about an insight says now: an edit of the comment shows here at once."""
+    stored = found.stored
+    about = stored.urgency if found.kind == "urgent" else stored.insight
+    return forwarded_copy(
+        comment=stored.comment,
+        tags=stored.tags,
+        evidence=about.evidence if about else (),
+        kind=stored.insight.kind if stored.insight else "none",
+        personal_data=personal_data_in(
+            stored.comment.text, known_names=[stored.author.display_name] if stored.author.display_name else []
+        ),
+        discussion=found.discussion.discussion,
+        desk_url=url_for(PLACES[found.kind], outbox_id=found.id),
+    )
+
+
+def status_words(found: StoredInsight) -> str:
+    """Return what became of the mail, in words."""
+    words = STATUSES[found.status]
+    if found.status == "sent" and mail_folder(service().post):
+        words = "Its mail was written as a file"
+    return f"{words}: {found.reason}" if found.reason else words
+
+
+def mail_folder(post: Post) -> str | None:
+    """Return the folder that mails are written to, or None where they are sent."""
+    return f"{post.folder.parent.name}/{post.folder.name}/" if post.host is None else None
+
+
+def _item(found: StoredInsight) -> Item:
+    copy = copy_of(found)
+    evidence = " … ".join(words for words, is_evidence in copy.segments if is_evidence)
+    telling = evidence or "".join(words for words, _ in copy.segments)
+    if len(telling) > LONGEST_TELLING:
+        telling = telling[:LONGEST_TELLING].rstrip() + "…"
+    return Item(found.id, copy, found.found_at, status_words(found), telling)
+
+
+STATUSES: dict[Status, str] = {
+    "waiting": "Its mail waits to be sent",
+    "sending": "Its mail is being sent",
+    "sent": "Its mail was sent",
+    "withheld": "Its mail was not sent",
+    "failed": "Its mail could not be sent",
+}
+
+PLACES = {"forward": "editors.insight", "urgent": "moderators.urgent"}
