@@ -5,7 +5,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --no-header --python-version 3.11
 # A name on the path is not enough: a shim may stand for nothing, and Debian sells venv and pip separately.
 PYTHON := $(shell for one in python3.13 python3.12 python3.11 python3; do \
