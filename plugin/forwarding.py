@@ -13,13 +13,12 @@ from plugin.privacy import MOST_READ
 class ForwardedCopy:
     """One copy for one mail and one page of the desk, so that both show the same.
 
-    `segments` are the words in order, each with whether it is evidence; `speakers` is empty where the author has
-    not said in what role they write.
+    `segments` are the words in order, each with whether it is evidence; `speakers` are the roles, each with where we
+    know it from, and empty where the author has not said.
     """
 
     discussion_title: str
     speakers: tuple[str, ...]
-    source_words: str
     segments: tuple[tuple[str, bool], ...]
     kind_words: str
     comment_url: str
@@ -46,8 +45,7 @@ def forwarded_copy(
     excerpt, marked = excerpt_around(redacted, moved)
     return ForwardedCopy(
         discussion_title=discussion.title,
-        speakers=tuple(speaker_words(tag) for tag in shown),
-        source_words="; ".join(dict.fromkeys(source_words(tag) for tag in shown)),
+        speakers=tuple(f"{speaker_words(tag)} ({source_words(tag)})" for tag in shown),
         segments=tuple((piece.text, bool(piece.marks)) for piece in pieces_of(excerpt, evidence=marked)),
         kind_words=KINDS[kind],
         comment_url=comment.url or discussion.url,

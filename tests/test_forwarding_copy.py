@@ -44,8 +44,10 @@ def words_of(copy: ForwardedCopy) -> str:
 
 def test_the_editors_read_who_speaks_and_how_we_know():
     copy = copy_of("I care for my dad.", tags=(carer(), Tag("patient", 0.8, None, "profile", source="profile")))
-    assert copy.speakers == ("Carer", "Patient")
-    assert copy.source_words == "said in this comment, not confirmed; from the author's profile on the forum"
+    assert copy.speakers == (
+        "Carer (said in this comment, not confirmed)",
+        "Patient (from the author's profile on the forum)",
+    )
     assert copy.credit == "Carer and Patient (no name)"
 
 
@@ -63,7 +65,7 @@ def test_what_somebody_said_earlier_is_never_mailed():
 
 def test_flags_are_read_beside_the_role():
     copy = copy_of("x", tags=(Tag("health_professional", 1, None, "was_a", flags=("former",)),))
-    assert copy.speakers == ("Health professional, retired or former",)
+    assert copy.speakers == ("Health professional, retired or former (said in this comment, not confirmed)",)
 
 
 def test_personal_data_is_taken_out_and_the_evidence_stays_marked():
