@@ -86,7 +86,7 @@ class _Marking:
         terms_of, meant_by = self.vocabulary.terms, self.vocabulary.meant_by
         words = [word for word, _, _ in tokens]
         for n, word in enumerate(words):
-            if word not in terms_of and len(word) > 4 and (meant := meant_by(word)):
+            if word not in terms_of and len(word) > 3 and (meant := meant_by(word)):
                 words[n] = meant
         pieces: list[str] = []
         begins: list[int] = []
@@ -96,7 +96,7 @@ class _Marking:
         n = 0
         while n < len(words):
             word = words[n]
-            term = self._term(words, tokens, n) if word in terms_of else None
+            term = self._term(words, tokens, n) if word in terms_of else self.vocabulary.by_ending(word)
             width = 1
             if term is not None:
                 width = len(term.rest) + 1

@@ -77,7 +77,7 @@ def _disclosed(copy: Marked, frame: Frame, match: re.Match[str], vocabulary: Voc
         yield from _second_roles(copy, frame, end, vocabulary)
 
 
-def _role(
+def _role(  # noqa: PLR0913, PLR0917 - a role, where it stands, and what may speak against it
     copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[int, int], blocked: str, vocabulary: Vocabulary
 ) -> Iterator[Disclosure]:
     """Yield the types of the role noun that ends at `role`: the last noun of a chain is the head."""
@@ -85,6 +85,10 @@ def _role(
     term = copy.term_at(role[1] - len(words[-1]))
     if term is None:
         return
+    if len(words) > 2 and words[-2] == "and" and not blocked:
+        # "Midwife and lecturer" is two roles, "risk and governance midwife" is one phrase of the lexicon.
+        first = role[1] - len(words[-1]) - len(" and")
+        yield from _role(copy, frame, (span[0], first), (first - len(words[-3]) - 1, first), "", vocabulary)
     flags = _flags(copy.text[slice(*span)], term)
     blocked = blocked or _attribute(copy.text, role[1], vocabulary) or _bare_word(copy, frame, span, role)
     for n, symbol in enumerate(_types_in_place(term, copy.text, role[1])):
@@ -137,6 +141,7 @@ def _attribute(text: str, end: int, vocabulary: Vocabulary) -> str:
     return f"{after} after the role" if after in vocabulary.attributes or after in ("'s", "'") else ""
 
 
+_PATIENT_TAIL = re.compile(r" (?:of|with|since|for|at|here|in|under|, \\d|and [A-Z])(?= )")
 _FIRST_PERSON = re.compile(r" (?:i|we|my|our|me|us|myself|\d+) ")
 
 
@@ -144,6 +149,9 @@ def _bare_word(copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[in
     """Refuse "Doctor." as the answer to "what was good?": a role alone, and nobody says "I" or "we"."""
     if frame.id not in ("opening", "sign-off"):
         return ""
+    term = copy.term_at(role[1] - 1)
+    if term is not None and term.symbol == "P" and not term.rest and not _PATIENT_TAIL.match(copy.text, role[1]):
+        return "a patient in general"
     alone = copy.text[span[0] : role[1]].strip() == copy.text[slice(*role)]
     alone = alone and copy.text[role[1] : role[1] + 2] == " |"
     return "a role alone, and no word of the author's own" if alone and not _FIRST_PERSON.search(copy.text) else ""

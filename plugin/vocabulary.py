@@ -15,6 +15,9 @@ LEXICON = Path(__file__).parent / "lexicon"
 
 # Shorter words have too many honest neighbours: "nurse" is one letter from "purse".
 SHORTEST_TYPO = 6
+LONGEST_TYPO = 24
+# People use the same words: what was looked up once is kept, up to this many words.
+MOST_REMEMBERED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,18 @@ class Vocabulary:
     attributes: frozenset[str]
     cased: frozenset[str]
     contractions: Mapping[str, str]
+    endings: tuple[tuple[str, Term], ...] = ()
+    not_endings: frozenset[str] = frozenset()
     typos: Mapping[str, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
+    misspelt: Mapping[str, str] = field(default_factory=dict)
+    remembered: dict[str, str | None] = field(default_factory=dict)
+
+    def by_ending(self, word: str) -> Term | None:
+        """Return what a word we do not list stands for by its ending: "-itis" is an illness."""
+        if len(word) < 7 or word in self.not_endings:
+            return None
+        return next((term for ending, term in self.endings if word.endswith(ending)), None)
 
     def meant_by(self, word: str) -> str | None:
         """Return the lexicon's word that `word` is one slip away from, or None.
@@ -50,8 +63,17 @@ class Vocabulary:
         A slip is one letter too many, too few or wrong, or two neighbours swapped
         (Damerau-Levenshtein 1). Ordinary English words are never corrected.
         """
-        if len(word) < SHORTEST_TYPO - 1 or word in self.known or not word.isalpha():
+        if word in self.misspelt:
+            return self.misspelt[word]
+        if len(word) < SHORTEST_TYPO - 1 or len(word) > LONGEST_TYPO or word in self.known:
             return None
+        if word not in self.remembered:
+            if len(self.remembered) >= MOST_REMEMBERED:
+                self.remembered.clear()
+            self.remembered[word] = self._meant_by(word) if word.isalpha() else None
+        return self.remembered[word]
+
+    def _meant_by(self, word: str) -> str | None:
         for shorter in deletions(word):
             meant = self.typos.get(shorter)
             if meant is not None and is_one_slip(word, meant):
@@ -119,8 +141,8 @@ def vocabulary_from(roles: Mapping[str, Any], cues: Mapping[str, Any]) -> Vocabu
         for words, plural in ((many, True), (one, False)):
             entry = Term(tuple(words[1:]), symbol, types, plural, flags)
             terms.setdefault(words[0], {})[entry.rest] = entry
-        if symbol in types or section == "kin":
-            role_words.update(one)
+        # Of illnesses and treatments only long words: "scan" is too near to too much.
+        role_words.update(word for word in one if section in ("roles", "kin") or len(word) > 7)
 
     for section in ("places", "medicines", "treatments", "conditions", "kin"):
         for symbol, listing in cues[section].items():
@@ -139,8 +161,17 @@ def vocabulary_from(roles: Mapping[str, Any], cues: Mapping[str, Any]) -> Vocabu
         attributes=frozenset(phrases(roles["attributes"]["after"])),
         cased=frozenset(phrases(roles["spelling"]["capitals_only"])),
         contractions=cues["contractions"],
+        endings=_endings(cues["endings"]),
+        not_endings=frozenset(phrases(cues["endings"]["except"])),
         typos=_typo_index(role_words - known),
         known=known | role_words | set(terms),
+        misspelt=roles.get("misspelt", {}),
+    )
+
+
+def _endings(listing: Mapping[str, str]) -> tuple[tuple[str, Term], ...]:
+    return tuple(
+        (ending, Term((), symbol, "")) for symbol in ("D", "T", "A") for ending in phrases(listing.get(symbol, ""))
     )
 
 

@@ -1,0 +1,69 @@
+"""Score words with weights that were learned offline: no library, no pickle, one dict look-up a word.
+
+The weights are those of a logistic regression over TF-IDF (scikit-learn, see `learning.py`), written
+as JSON. The same numbers come out here as there; tests/test_evaluation.py compares them.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from plugin.vocabulary import LEXICON
+
+
+@dataclass(frozen=True, slots=True)
+class LinearModel:
+    """A logistic regression. `words` holds for each word its idf and then its weight for each class."""
+
+    classes: tuple[str, ...]
+    words: Mapping[str, Sequence[float]]
+    features: Mapping[str, Sequence[float]]
+    intercepts: tuple[float, ...]
+    threshold: float
+
+    def probabilities(self, words: Iterable[str], features: Mapping[str, float]) -> dict[str, float]:
+        """Return how likely each class is, from 0 to 1."""
+        counts = Counter(word for word in words if word in self.words)
+        values = {word: (1 + math.log(count)) * self.words[word][0] for word, count in counts.items()}
+        length = math.sqrt(sum(value * value for value in values.values())) or 1.0
+        sums = list(self.intercepts)
+        for word, value in values.items():
+            weights = self.words[word]
+            for n in range(len(sums)):
+                sums[n] += value / length * weights[n + 1]
+        for name, share in features.items():
+            for n, weight in enumerate(self.features.get(name, ())):
+                sums[n] += share * weight
+        return self._probabilities(sums)
+
+    def _probabilities(self, sums: list[float]) -> dict[str, float]:
+        if len(sums) == 1:
+            likely = 1 / (1 + math.exp(-max(min(sums[0], 500.0), -500.0)))
+            return {self.classes[0]: 1 - likely, self.classes[1]: likely}
+        highest = max(sums)
+        powers = [math.exp(one - highest) for one in sums]
+        return {name: power / sum(powers) for name, power in zip(self.classes, powers, strict=True)}
+
+
+def model_from(content: Mapping[str, Any]) -> LinearModel:
+    """Return the model that a parsed JSON file describes."""
+    return LinearModel(
+        classes=tuple(content["classes"]),
+        words=content["words"],
+        features=content["features"],
+        intercepts=tuple(content["intercepts"]),
+        threshold=content["threshold"],
+    )
+
+
+@cache
+def model_named(name: str) -> LinearModel | None:
+    """Return a model that comes with the program ("insight", "voice"), or None before the first training."""
+    path = LEXICON / f"{name}_weights.json"
+    if not path.exists():
+        return None
+    return model_from(json.loads(path.read_text(encoding="utf-8")))
