@@ -76,7 +76,7 @@ format: $(VENV)/installed-for-tests
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
 	@$(LOCK) pyproject.toml --output-file requirements.txt
-	@$(LOCK) pyproject.toml --extra test --constraint requirements.txt --output-file requirements-test.txt
+	@$(LOCK) pyproject.toml --extra test --extra train --constraint requirements.txt --output-file requirements-test.txt
 	@echo "setuptools>=80" | $(LOCK) - --output-file requirements-build.txt
 
 clean:

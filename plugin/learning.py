@@ -52,7 +52,7 @@ def voice_words(text: str) -> list[str]:
     return single + [f"{one} {other}" for one, other in pairwise(single)]
 
 
-def _fitted(  # noqa: PLR0913, PLR0917 - one call of scikit-learn has this many sides
+def _fitted(
     words: Sequence[Sequence[str]],
     features: Sequence[Mapping[str, float]],
     labels: Sequence[str],

@@ -77,7 +77,7 @@ def _disclosed(copy: Marked, frame: Frame, match: re.Match[str], vocabulary: Voc
         yield from _second_roles(copy, frame, end, vocabulary)
 
 
-def _role(  # noqa: PLR0913, PLR0917 - a role, where it stands, and what may speak against it
+def _role(
     copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[int, int], blocked: str, vocabulary: Vocabulary
 ) -> Iterator[Disclosure]:
     """Yield the types of the role noun that ends at `role`: the last noun of a chain is the head."""

@@ -34,15 +34,20 @@ class Inbox:
 @contextmanager
 def serving(inbox: Inbox) -> Iterator[Inbox]:
     """Run the server on a free port of this machine, which `inbox.port` then holds."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        inbox.port = free.getsockname()[1]
+    inbox.port = free_port()
     controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port)
     controller.start()
     try:
         yield inbox
     finally:
         controller.stop()
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def words_of(mail: EmailMessage, kind: str = "plain") -> str:

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import sys
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -86,20 +84,10 @@ def test_what_breaks_a_rule_is_refused_by_name(body, reason, field):
 
 
 @pytest.mark.parametrize("body", [pytest.param(*case.values[:1], id=case.id) for case in [*HOSTILE, *HEAVY]])
-def test_nothing_costs_much(body):
-    def read():
-        with contextlib.suppress(BadJson):
-            json_object(body)
-
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        read()
-        times.append(time.process_time() - start)
-    # The best of three: the machine may be busy. Counting coverage makes each line several times dearer.
-    assert min(times) < (0.1 if sys.gettrace() is None else 1)
+def test_nothing_takes_much_memory(body):
     tracemalloc.start()
-    read()
+    with contextlib.suppress(BadJson):
+        json_object(body)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 20 * 2**20

@@ -198,7 +198,7 @@ def _writer() -> Person:
     _refuse_other_sites()
     me = _people().get(request.form.get("as", ""))
     if me is None:
-        abort(403)
+        abort(400)
     return me
 
 

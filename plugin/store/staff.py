@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from flask_security.models import sqla as security_models
 
 from plugin.store.communities import Community, all_communities
-from plugin.store.opening import insert_into
 from plugin.store.tables import Base, Moment, communities, metadata
 
 StaffRole = Literal["editor", "moderator", "admin"]
@@ -54,7 +53,6 @@ staff_access = sa.Table(
     sa.Column("user_id", sa.ForeignKey("staff_users.id", ondelete="CASCADE"), nullable=False),
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("community_id", sa.ForeignKey("communities.id", ondelete="CASCADE"), index=True),
-    sa.Index("uq_staff_access_line", "user_id", "role", sa.text("coalesce(community_id, 0)"), unique=True),
 )
 
 # Of a link only the digest is kept: who reads the database cannot walk in with it.
@@ -98,7 +96,9 @@ def add_staff(conn: sa.Connection, email: str, role: StaffRole, community_id: in
         row = {"email": email, "active": True, "fs_uniquifier": _uniquifier()}
         user_id = conn.execute(sa.insert(users).values(row).returning(users.c.id)).scalar_one()
     line = {"user_id": user_id, "role": role, "community_id": community_id}
-    conn.execute(insert_into(conn, staff_access).values(line).on_conflict_do_nothing())
+    same = [staff_access.c[name].is_not_distinct_from(value) for name, value in line.items()]
+    if conn.scalar(sa.select(staff_access.c.id).where(*same)) is None:
+        conn.execute(sa.insert(staff_access).values(line))
     end_sessions(conn, user_id)
     return int(user_id)
 

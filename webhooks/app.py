@@ -1,0 +1,77 @@
+"""Wire the service together: nothing here decides anything."""
+
+import sqlalchemy as sa
+from flask import Flask, Response, jsonify
+from flask_bootstrap import Bootstrap5
+from flask_talisman import Talisman
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from plugin.engine import Jobs
+from plugin.rendering import STATIC, TEMPLATES
+from plugin.service import Service
+from plugin.store.opening import open_database, reading
+from webhooks import editors, members, moderators, pages, practice, receive, staff
+from webhooks.audience import open_to_all
+from webhooks.settings import Settings
+from webhooks.wiring import NAME, service
+
+# Bootstrap's own pictures are data: addresses inside its style sheet.
+POLICY = {
+    "default-src": "'none'",
+    "img-src": "'self' data:",
+    "style-src": "'self'",
+    "script-src": "'self'",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "frame-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+def create_app(settings: Settings, *, practising: bool = False) -> Flask:
+    """Return the web application for these settings; `practising` adds the practice forum."""
+    app = Flask("manyvoices", template_folder=str(TEMPLATES), static_folder=str(STATIC))
+    app.config.update(
+        SECRET_KEY=settings.vault().key_for("sessions").hex(),
+        MAX_CONTENT_LENGTH=receive.MOST_BYTES,
+        BOOTSTRAP_SERVE_LOCAL=True,
+        PRACTISING=practising,
+        LOOPBACK_URL=f"http://127.0.0.1:{settings.port}",
+    )
+    app.extensions[NAME] = service_from(settings)
+    Bootstrap5(app)
+    Talisman(
+        app,
+        force_https=not settings.is_loopback,
+        content_security_policy=POLICY,
+        content_security_policy_nonce_in=["script-src"],
+        session_cookie_secure=not settings.is_loopback,
+        frame_options=None,
+        referrer_policy="no-referrer",
+    )
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]
+    staff.init_staff(app)
+    for blueprint in (*BLUEPRINTS, *([practice.forum] if practising else [])):
+        app.register_blueprint(blueprint)
+    app.add_url_rule("/healthz", view_func=healthz)
+    return app
+
+
+def service_from(settings: Settings) -> Service:
+    """Return the service that these settings describe."""
+    db = open_database(settings.database_url)
+    return Service(db=db, jobs=Jobs(db), vault=settings.vault(), post=settings.post(), public_url=settings.public_url)
+
+
+@open_to_all
+def healthz() -> Response:
+    """Answer 200 when the database does; a database that does not answer is the 503 of every route."""
+    with reading(service().db) as conn:
+        conn.execute(sa.select(1))
+    return jsonify(status="ok")
+
+
+BLUEPRINTS = (receive.door, pages.pages, members.members, editors.desk, moderators.moderators)
