@@ -8,7 +8,7 @@ from flask import Blueprint, abort, render_template, request, url_for
 from plugin.channels.email import Post
 from plugin.forwarding import ForwardedCopy, forwarded_copy
 from plugin.privacy import personal_data_in
-from plugin.store.insights import Status, StoredInsight, insight_by_id, insights_of
+from plugin.store.insights import StoredInsight, insight_by_id, insights_of
 from plugin.store.opening import reading
 from webhooks.staff import communities_for, staff_only
 from webhooks.wiring import service
@@ -78,10 +78,15 @@ def copy_of(found: StoredInsight) -> ForwardedCopy:
 
 def status_words(found: StoredInsight) -> str:
     """Return what became of the mail, in words."""
-    words = STATUSES[found.status]
-    if found.status == "sent" and mail_folder(service().post):
-        words = "Its mail was written as a file"
+    words = mail_words(found.status)
     return f"{words}: {found.reason}" if found.reason else words
+
+
+def mail_words(status: str | None) -> str:
+    """Return how far a mail got, in words; None is a comment that has none."""
+    if status == "sent" and mail_folder(service().post):
+        return "Its mail was written as a file"
+    return STATUSES.get(status, "Not forwarded")
 
 
 def mail_folder(post: Post) -> str | None:
@@ -98,7 +103,7 @@ def _item(found: StoredInsight) -> Item:
     return Item(found.id, copy, found.found_at, status_words(found), telling)
 
 
-STATUSES: dict[Status, str] = {
+STATUSES: dict[str | None, str] = {
     "waiting": "Its mail waits to be sent",
     "sending": "Its mail is being sent",
     "sent": "Its mail was sent",

@@ -17,7 +17,7 @@ from plugin.store.insights import insight_by_id
 from plugin.store.opening import reading
 from plugin.store.prompts import prompt_figures
 from plugin.summaries import TypeRow, Voice, summary_of
-from webhooks.editors import STATUSES, copy_of, status_words
+from webhooks.editors import copy_of, mail_words, status_words
 from webhooks.pages import FEWEST_SHOWN
 from webhooks.staff import communities_for, staff_only
 from webhooks.wiring import service
@@ -181,7 +181,7 @@ def _facts(stored: StoredComment) -> list[Fact]:
     if stored.urgency and stored.urgency.is_urgent:
         facts.append(Fact("May be urgent", "the moderators were told"))
     if stored.insight and stored.insight.is_insight:
-        status = next((words for name, words in STATUSES.items() if name == stored.forwarded), "not forwarded")
+        status = mail_words(stored.forwarded)
         facts.append(Fact(f"Shares {KINDS[stored.insight.kind]}", status[0].lower() + status[1:]))
     return facts
 
