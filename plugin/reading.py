@@ -151,6 +151,7 @@ _SAID = re.compile(
     r"(?:[ ]*\n)?(?:[ ]*[^\n\s][^\n]*(?:\n|\Z))*",
     re.MULTILINE,
 )
+_SMILE = re.compile(r"(?<=\s)[:;]-?[)(dp](?=\s|$)", re.MULTILINE)
 _MARKDOWN = re.compile(r"\*\*|__|^#{1,6} |~~|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|^[ ]{0,4}[*+](?= )", re.MULTILINE)
 
 
@@ -163,6 +164,9 @@ def _own_words(folded: str) -> str:
         folded = _QUOTED_LINE.sub(_blank, folded)
     if ":" in folded:
         folded = _SAID.sub(_blank, folded)
+    if ":" in folded or ";" in folded:
+        # A smile ends a sentence as a full stop does.
+        folded = _SMILE.sub(lambda smile: "." + " " * (len(smile.group()) - 1), folded)
     if "*" in folded or "_" in folded or "#" in folded:
         folded = _MARKDOWN.sub(_blank, folded)
     return folded

@@ -1,12 +1,15 @@
 """The table of stakeholder types: their labels, their order, and the names that communities use for them."""
 
+import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from plugin.model import UNKNOWN
-from plugin.vocabulary import lexicon_file, phrases
+from plugin.vocabulary import LEXICON, lexicon_file, phrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +104,89 @@ def _types_by_symbol() -> dict[str, str]:
 def type_of_symbol(symbol: str) -> str:
     """Return the id of the type that the grammar calls by this letter."""
     return _types_by_symbol()[symbol]
+
+
+def lexicon_problems(folder: Path | None = None) -> list[str]:
+    """Return what is wrong with the taxonomy and lexicon files of a folder, in plain sentences."""
+    contents: dict[str, dict[str, Any]] = {}
+    problems: list[str] = []
+    for name in ("stakeholders.toml", "roles.toml", "cues.toml", "themes.toml", "grammar.toml"):
+        file = (folder or LEXICON) / name
+        try:
+            contents[name] = tomllib.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            problems += [f"{name} is missing."] if folder is None or name == "stakeholders.toml" else []
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+            problems.append(f"{name} cannot be read: {problem}.")
+    problems += _taxonomy_problems(contents.get("stakeholders.toml", {}))
+    problems += _role_problems(contents.get("roles.toml", {}), contents.get("stakeholders.toml", {}))
+    problems += _theme_problems(contents.get("themes.toml", {}))
+    return problems + _grammar_problems(contents.get("grammar.toml", {}))
+
+
+def _taxonomy_problems(content: Mapping[str, Any]) -> list[str]:
+    problems: list[str] = []
+    ids: set[str] = set()
+    owners: dict[str, str] = {}
+    for number, entry in enumerate(content.get("type", ()), start=1):
+        missing = [key for key in ("id", "symbol", "label", "rollup", "who") if not entry.get(key)]
+        problems += [f"Type {number} has no {key}." for key in missing]
+        if missing:
+            continue
+        name = entry["id"]
+        if name in ids:
+            problems.append(f"There are two types called {name}.")
+        ids.add(name)
+        for alias in (_plain(one) for one in phrases(entry.get("aliases", ""))):
+            if owners.setdefault(alias, name) != name:
+                problems.append(f"“{alias}” is an alias of both {owners[alias]} and {name}.")
+    if content and sum(bool(entry.get("main")) for entry in content.get("type", ())) < 1:
+        problems.append("No type is marked as one of the main ones.")
+    return problems
+
+
+def _role_problems(roles: Mapping[str, Any], taxonomy: Mapping[str, Any]) -> list[str]:
+    symbols = {entry.get("symbol") for entry in taxonomy.get("type", ())}
+    problems: list[str] = []
+    owners: dict[str, str] = {}
+    for symbol, listing in roles.get("roles", {}).items():
+        if symbol not in symbols:
+            problems.append(f"roles.toml lists roles for {symbol}, but no type has that symbol.")
+        for phrase in phrases(listing):
+            if owners.setdefault(phrase, symbol) != symbol:
+                problems.append(f"“{phrase}” is listed for both {owners[phrase]} and {symbol} in roles.toml.")
+    for title, types in roles.get("titles", {}).items():
+        problems += [
+            f"The title “{title}” names {one}, but no type has that symbol." for one in types if one not in symbols
+        ]
+    return problems
+
+
+def _theme_problems(themes: Mapping[str, Any]) -> list[str]:
+    seen: set[str] = set()
+    problems: list[str] = []
+    for entry in themes.get("theme", ()):
+        name = entry.get("id", "")
+        problems += [
+            f"The theme “{name or 'without an id'}” has no {key}."
+            for key in ("id", "label", "words")
+            if not entry.get(key)
+        ]
+        problems += [f"There are two themes called {name}."] if name in seen else []
+        seen.add(name)
+    return problems
+
+
+def _grammar_problems(grammar: Mapping[str, Any]) -> list[str]:
+    from plugin.frames import filled
+
+    problems: list[str] = []
+    for entry in grammar.get("frame", ()):
+        name = entry.get("id", "a frame without an id")
+        try:
+            re.compile(filled(entry["pattern"], grammar.get("parts", {})))
+        except KeyError as missing:
+            problems.append(f"The frame {name} needs {missing}, which is not there.")
+        except re.error as problem:
+            problems.append(f"The pattern of the frame {name} is not well formed: {problem}.")
+    return problems

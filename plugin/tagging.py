@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from plugin.fallback import model_named
 from plugin.frames import Frame, default_grammar
 from plugin.marking import Marked, marked
-from plugin.model import Flag, Tag
+from plugin.model import UNKNOWN, Flag, Tag
 from plugin.reading import Reading, reading_of
 from plugin.stakeholders import type_of_symbol
 from plugin.vocabulary import Term, Vocabulary, default_vocabulary
@@ -38,8 +40,35 @@ def tags_in(text: str, *, vocabulary: Vocabulary | None = None) -> tuple[Tag, ..
 def tags_of_reading(reading: Reading, vocabulary: Vocabulary) -> tuple[Tag, ...]:
     """Return the tags of a comment that has been read already."""
     copy = marked(reading, vocabulary)
-    found = [one for one in disclosures(copy, vocabulary) if not one.blocked]
-    return tuple(_tag(copy, one) for one in weighed(found)[:MOST_TAGS])
+    found = list(disclosures(copy, vocabulary))
+    kept = weighed([one for one in found if not one.blocked])
+    if not found:
+        # Nothing said, nothing denied: only then may the learned weights speak, and only when they are sure.
+        return _learned(copy)
+    return tuple(_tag(copy, one) for one in kept[:MOST_TAGS])
+
+
+def voice_words(copy: Marked) -> list[str]:
+    """Return the words and pairs of words of a marked copy: what the learned weights look at."""
+    words = copy.text.split()
+    return words + [f"{one} {other}" for one, other in pairwise(words)]
+
+
+def _learned(copy: Marked) -> tuple[Tag, ...]:
+    model = model_named("voice")
+    if model is None or not _FIRST_PERSON.search(copy.text):
+        return ()
+    odds = model.probabilities(voice_words(copy), {})
+    voice = max(odds, key=lambda name: odds[name])
+    if voice == UNKNOWN or odds[voice] < model.threshold:
+        return ()
+    sentences = [match.span() for match in _SENTENCE.finditer(copy.text)]
+    likely = [model.probabilities(copy.text[slice(*span)].split(), {})[voice] for span in sentences]
+    best = sentences[likely.index(max(likely))]
+    return (Tag(voice, round(odds[voice], 3), copy.evidence(*best), "learned"),)
+
+
+_SENTENCE = re.compile(r"(?<=\|) [^|]*[^| ][^|]* (?=\|)")
 
 
 def _tag(copy: Marked, found: Disclosure) -> Tag:
@@ -101,6 +130,9 @@ _AT_PLACE = re.compile(
 )
 
 
+_DEPUTY = re.compile(r" (?:deputy|assistant|team|duty|shift|unit) [A-Z]$")
+
+
 def _types_in_place(term: Term, text: str, end: int) -> str:
     """Return the types of a role where it is done: a carer in a care home is paid, its manager both.
 
@@ -114,6 +146,8 @@ def _types_in_place(term: Term, text: str, end: int) -> str:
     place = match["place"]
     if term.types == "C":
         return "S" if place in ("Os", "agency", "council", "company") else "C"
+    if place == "Os" and _DEPUTY.search(text[max(0, end - 24) : end]):
+        return "S"
     return {"Os": "MS", "Ov": "V", "Or": "R", "Oi": "I", "Oe": "E"}.get(place, "M")
 
 

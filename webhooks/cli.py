@@ -42,6 +42,10 @@ COMMANDS = {
     "staff": ("webhooks.commands.accounts:staff", "Give somebody a role; list or remove accounts."),
     "send": ("webhooks.commands.sending:send", "Post a file of comments to a running service, signed."),
     "tag": ("webhooks.commands.tagging:tag", "Say who is speaking in each comment of a JSON-lines stream."),
+    "explain": ("webhooks.commands.evaluating:explain", "Say why a text has its tags."),
+    "evaluate": ("webhooks.commands.evaluating:evaluate", "Measure the tagger on labelled comments."),
+    "retrain": ("webhooks.commands.evaluating:retrain", "Fit the learned weights; a worse model is refused."),
+    "taxonomy": ("webhooks.commands.evaluating:taxonomy", "Check the taxonomy and the lexicon for mistakes."),
 }
 
 main = Commands(COMMANDS, help="Many Voices: who speaks under your blogs, and what they have lived.")

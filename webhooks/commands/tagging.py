@@ -1,7 +1,8 @@
-"""Commands that show what the tagger thinks: tag, explain, evaluate, retrain, taxonomy check."""
+"""The command that tags comments from standard input, and the form of its answer."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -14,18 +15,32 @@ from plugin.model import Evidence, Tag
 @click.argument("source", type=click.File("r", encoding="utf-8", errors="strict"), default="-")
 def tag(source: TextIO) -> None:
     """Tag comments: JSON lines {"id", "text"} in, one line each out."""
-    for number, comment in _comments(source):
-        click.echo(json.dumps({"id": comment["id"], **as_answer(heard_in(comment["text"]))}, ensure_ascii=False))
-        del number
+    for comment in _comments(source):
+        click.echo(json.dumps({"id": comment["id"], **as_answer(heard_in(comment["text"]))}))
 
 
-def _comments(source: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each line with its number. A bad line stops us by name; the lines before it are answered."""
+def answers_for(comments: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return for each comment what `manyvoices tag` answers."""
+    return [{"id": one["id"], **as_answer(heard_in(one["text"]))} for one in comments]
+
+
+def labelled_comments(file: Path) -> list[dict[str, Any]]:
+    """Return the comments of a JSON lines file with labels; ClickException names the line that is not one."""
+    with file.open(encoding="utf-8") as source:
+        comments = list(_comments(source))
+    for number, comment in enumerate(comments, start=1):
+        if not isinstance(comment.get("labels"), list) or not comment["labels"]:
+            raise click.ClickException(f'{file.name}: comment {number} has no "labels".')
+    return comments
+
+
+def _comments(source: TextIO) -> Iterator[dict[str, Any]]:
+    """Yield each comment. A bad line stops us by its number; the lines before it are answered."""
     number = 0
     try:
         for number, line in enumerate(source, start=1):
             if line.strip():
-                yield number, _comment(number, line)
+                yield _comment(number, line)
     except UnicodeDecodeError:
         raise click.ClickException(f"Line {number + 1} is not UTF-8 text.") from None
 
