@@ -48,7 +48,7 @@ def explanation_of(text: str, *, vocabulary: Vocabulary | None = None) -> Explan
     found = list(disclosures(copy, vocabulary))
     kept = weighed([one for one in found if not one.blocked])
     findings = tuple(_finding(one, copy.evidence(one.start, one.end), one in kept) for one in found)
-    tried = tuple(frame.id for frame in default_grammar().frames if frame.may_stand_in(copy.text))
+    tried = tuple(frame.id for frame in default_grammar().frames_for(copy.text))
     return Explanation(findings, tried, tuple(part.strip() for part in copy.text.split("|") if part.strip()))
 
 

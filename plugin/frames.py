@@ -27,15 +27,11 @@ class Frame:
     confidence: float
     pattern: re.Pattern[str]
     types: str
-    needs: tuple[str, ...]
+    needs: frozenset[str]
     weak: bool
     leads: bool
     word: str
     says: str
-
-    def may_stand_in(self, marked_text: str) -> bool:
-        """Return whether the text holds what this frame cannot do without."""
-        return not self.needs or any(piece in marked_text for piece in self.needs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +41,12 @@ class Grammar:
     frames: tuple[Frame, ...]
     blocked_before: re.Pattern[str]
     second_role: re.Pattern[str]
+    pieces: tuple[str, ...]
+
+    def frames_for(self, marked_text: str) -> list[Frame]:
+        """Return the frames that can match this text at all, in their order."""
+        present = {piece for piece in self.pieces if piece in marked_text}
+        return [frame for frame in self.frames if not frame.needs or not present.isdisjoint(frame.needs)]
 
 
 @cache
@@ -58,7 +60,8 @@ def grammar_from(content: Mapping[str, Any]) -> Grammar:
     parts: dict[str, str] = content["parts"]
     frames = tuple(_frame_from(entry, parts) for entry in content["frame"])
     before, second = filled(content["blockers"]["before"], parts), filled(content["second"]["pattern"], parts)
-    return Grammar(frames, re.compile(before), re.compile(second))
+    pieces = tuple(sorted({piece for frame in frames for piece in frame.needs}))
+    return Grammar(frames, re.compile(before), re.compile(second), pieces)
 
 
 def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
@@ -67,7 +70,7 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
         confidence=entry["confidence"],
         pattern=re.compile(filled(entry["pattern"], parts)),
         types=entry.get("types", ""),
-        needs=tuple(entry["needs"].split("~")) if entry.get("needs") else (),
+        needs=frozenset(entry["needs"].split("~")) if entry.get("needs") else frozenset(),
         weak=entry.get("weak", False),
         leads=entry.get("leads", "(?P<role>" in filled(entry["pattern"], parts)),
         word=entry.get("word", ""),

@@ -207,23 +207,22 @@ def _is_postcode(code: str) -> bool:
 
 
 def _names(text: str) -> list[PersonalData]:
-    found = [
-        PersonalData("name", *match.span())
-        for match in _HONORIFIC.finditer(text)
-        if _is_name(match.group().split()[1:])
-    ]
-    found += [
-        PersonalData("name", *match.span(1)) for match in _OWN_NAME.finditer(text) if _is_name(match.group(1).split())
-    ]
-    found += [
-        PersonalData("name", *match.span(1)) for match in _NAMED.finditer(text) if _is_name(match.group(1).split())
-    ]
-    found += [
-        PersonalData("name", *match.span())
-        for match in _DOUBLE_BARRELLED.finditer(text)
-        if _is_name(match.group().split())
-    ]
-    return found
+    found = []
+    if any(title in text for title in _TITLES):
+        found += [match.span() for match in _HONORIFIC.finditer(text) if _is_name(match.group().split()[1:])]
+    if "name" in text:
+        found += [match.span(1) for match in _OWN_NAME.finditer(text) if _is_name(match.group(1).split())]
+    if _TWO_CAPITALS.search(text):
+        found += [match.span(1) for match in _NAMED.finditer(text) if _is_name(match.group(1).split())]
+        found += [match.span() for match in _DOUBLE_BARRELLED.finditer(text) if _is_name(match.group().split())]
+    return [PersonalData("name", *span) for span in found]
+
+
+_TITLES = (
+    "Mr", "Ms ", "Miss ", "Mx ", "Dr", "Doctor ", "Prof", "Sir ", "Dame ", "Lord ", "Lady ", "Rev", "Fr ",
+    "Sister ", "Nurse ", "Matron ", "Consultant ",
+)  # fmt: skip
+_TWO_CAPITALS = re.compile(r"[A-Z][\w'’-]+ [A-Z]")
 
 
 def _is_name(words: Sequence[str]) -> bool:

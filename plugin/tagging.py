@@ -83,9 +83,7 @@ def _tag(copy: Marked, found: Disclosure) -> Tag:
 
 def disclosures(copy: Marked, vocabulary: Vocabulary) -> Iterator[Disclosure]:
     """Yield what every frame finds, the blocked findings with the reason that blocks them."""
-    for frame in default_grammar().frames:
-        if not frame.may_stand_in(copy.text):
-            continue
+    for frame in default_grammar().frames_for(copy.text):
         for match in frame.pattern.finditer(copy.text):
             yield from _disclosed(copy, frame, match, vocabulary)
 

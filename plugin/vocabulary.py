@@ -45,6 +45,7 @@ class Vocabulary:
     cased: frozenset[str]
     contractions: Mapping[str, str]
     endings: tuple[tuple[str, Term], ...] = ()
+    all_endings: tuple[str, ...] = ()
     not_endings: frozenset[str] = frozenset()
     typos: Mapping[str, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
@@ -53,7 +54,7 @@ class Vocabulary:
 
     def by_ending(self, word: str) -> Term | None:
         """Return what a word we do not list stands for by its ending: "-itis" is an illness."""
-        if len(word) < 7 or word in self.not_endings:
+        if len(word) < 7 or not word.endswith(self.all_endings) or word in self.not_endings:
             return None
         return next((term for ending, term in self.endings if word.endswith(ending)), None)
 
@@ -162,6 +163,7 @@ def vocabulary_from(roles: Mapping[str, Any], cues: Mapping[str, Any]) -> Vocabu
         cased=frozenset(phrases(roles["spelling"]["capitals_only"])),
         contractions=cues["contractions"],
         endings=_endings(cues["endings"]),
+        all_endings=tuple(ending for ending, _ in _endings(cues["endings"])),
         not_endings=frozenset(phrases(cues["endings"]["except"])),
         typos=_typo_index(role_words - known),
         known=known | role_words | set(terms),

@@ -26,7 +26,7 @@ LEAST_GAIN = 0.0
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def explain(text: str | None, as_json: bool) -> None:
     """Say why a text has its tags: sentences, frames tried, what fired, what blocked it."""
-    words = text if text is not None else click.get_text_stream("stdin").read()
+    words = text if text is not None else sys.stdin.read()
     explanation = explanation_of(words)
     if as_json:
         click.echo(json.dumps(_explained(explanation), ensure_ascii=False))
