@@ -182,7 +182,7 @@ def worker(service: Service) -> Iterator[Callable[[], None]]:
             time.sleep(0.02)
 
     yield settle
-    engine.stop(patience=1)
+    engine.stop(patience=0)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def work(service: Service, done: list[str]) -> Iterator[Callable[[Job], None]]:
         engine.start(service, {"handle_event": job}, poll=0.02)
 
     yield start
-    engine.stop(patience=1)
+    engine.stop(patience=0)
 
 
 def enqueue(service: Service, subject: str) -> None:
