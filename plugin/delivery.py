@@ -35,10 +35,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """How a kind of mail is addressed and worded, and how many seconds it waits before it may go."""
+    """How a kind of mail is addressed and worded, where its page is, and whether it waits before it may go."""
 
     template: str
     subject: str
+    place: str
     waits: bool
 
 
@@ -120,7 +121,7 @@ def _copy(service: Service, waiting: Waiting, found: StoredInsight) -> Forwarded
         kind=stored.insight.kind if stored.insight else "none",
         personal_data=personal_data_in(stored.comment.text, known_names=names),
         discussion=found.discussion.discussion,
-        desk_url=f"{service.public_url}/desk/insights/{waiting.id}",
+        desk_url=f"{service.public_url}/{LETTERS[waiting.kind].place}/{waiting.id}",
     )
 
 
@@ -161,6 +162,6 @@ def _record_failure(service: Service, outbox_id: int, error: DeliveryError) -> N
 
 LETTERS: dict[Kind, Letter] = {
     # The subject says nothing of who speaks: it shows on a lock screen (RULINGS).
-    "forward": Letter("new_insight", "New insight: {title}", waits=True),
-    "urgent": Letter("urgent", "Please look now: {title}", waits=False),
+    "forward": Letter("new_insight", "New insight: {title}", "desk/insights", waits=True),
+    "urgent": Letter("urgent", "Please look now: {title}", "moderators/urgent", waits=False),
 }

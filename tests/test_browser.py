@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from test_pages import DAD, SECRET, practice_community
+from test_pages import DAD, SECRET, practice_community, urgent_page
 from werkzeug.serving import make_server
 
 from forum import Forum
@@ -45,7 +45,7 @@ MEMBER_PAGES = (
     "/members/practice/go?to=write&url={home}/practice/",
 )
 STAFF_PAGES = (
-    *("/moderators/", "/moderators/discussions/1", "/moderators/urgent/3", "/desk/", "/desk/insights/1"),
+    *("/moderators/", "/moderators/discussions/1", "/desk/", "/desk/insights/1"),
     *("/staff/sign-in", "/staff/sign-out", "/staff/password"),
 )
 
@@ -142,7 +142,12 @@ def opened(browser: "sync_api.Browser", hub: str) -> Iterator[Callable[..., "syn
 
 
 def every_page(service: Service) -> tuple[str, ...]:
-    return (*GUEST_PAGES, *(path.format(home=service.public_url) for path in MEMBER_PAGES), *STAFF_PAGES)
+    return (
+        *GUEST_PAGES,
+        *(path.format(home=service.public_url) for path in MEMBER_PAGES),
+        *STAFF_PAGES,
+        urgent_page(service),
+    )
 
 
 @pytest.mark.parametrize(("scheme", "widths"), [("light", WIDTHS), ("dark", WIDTHS[::-1])])

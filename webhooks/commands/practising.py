@@ -18,6 +18,7 @@ from plugin.store.communities import (
 )
 from plugin.store.opening import writing
 from plugin.store.staff import account_id, add_staff, new_sign_in_link
+from webhooks.practice import publish
 from webhooks.settings import LOOPBACK, Settings
 from webhooks.signatures import BadSecret, new_secret, secret_bytes
 
@@ -63,6 +64,7 @@ def prepared_practice(settings: Settings, db: sa.Engine, *, with_link: bool) -> 
                 "A real community is attached here. Practise in another place: set MANYVOICES_DATA_DIR to a new folder."
             )
         community_id = _community(conn, settings.public_url)
+        publish(conn, community_id, settings.public_url)
         _keep_secret(conn, settings.vault(), community_id, settings.data_dir / "practice_secret", now)
         user_id = account_id(conn, STAFF) or add_staff(conn, STAFF, "admin", None)
         link = f"{settings.public_url}/staff/enter/{new_sign_in_link(conn, user_id, now)}" if with_link else None
