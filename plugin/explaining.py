@@ -7,7 +7,7 @@ from plugin.marking import marked
 from plugin.model import Evidence, Flag
 from plugin.reading import reading_of
 from plugin.stakeholders import label_of
-from plugin.tagging import Disclosure, disclosures, weighed
+from plugin.tagging import Disclosure, believed, disclosures, weighed
 from plugin.vocabulary import Vocabulary, default_vocabulary
 
 
@@ -46,7 +46,7 @@ def explanation_of(text: str, *, vocabulary: Vocabulary | None = None) -> Explan
     vocabulary = vocabulary or default_vocabulary()
     copy = marked(reading_of(text), vocabulary)
     found = list(disclosures(copy, vocabulary))
-    kept = weighed([one for one in found if not one.blocked])
+    kept = weighed(believed(found))
     findings = tuple(_finding(one, copy.evidence(one.start, one.end), one in kept) for one in found)
     tried = tuple(frame.id for frame in default_grammar().frames_for(copy.text))
     return Explanation(findings, tried, tuple(part.strip() for part in copy.text.split("|") if part.strip()))

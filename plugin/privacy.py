@@ -15,8 +15,8 @@ from functools import cache
 from plugin.model import PersonalData
 from plugin.vocabulary import lexicon_file, phrases
 
-# Longer texts are cut, as in reading.py: what is beyond is not looked at, and not sent either.
-MOST_READ = 100_000
+# What is beyond is not looked at, so it is marked as a whole: it must not leave unread.
+MOST_READ = 16_000
 
 LABELS = {
     "email": "e-mail address",
@@ -26,6 +26,7 @@ LABELS = {
     "national_insurance": "National Insurance number",
     "date_of_birth": "date of birth",
     "name": "name",
+    "unread": "text too long to check",
 }
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,5}[^\W\d_][\w-]{1,23}(?![\w-])")
@@ -55,7 +56,7 @@ _AREAS = (
     "TN|TQ|TR|TS|TW|UB|W|WA|WC|WD|WF|WN|WR|WS|WV|YO|ZE"
 )
 _POSTCODE = re.compile(
-    rf"(?<![\w.])(?:GIR ?0AA|(?:{_AREAS})[1-9]\d?[A-Z]? {{0,2}}\d[ABD-HJLNP-UW-Z]{{2}}|"
+    rf"(?<![\w.])(?=[A-Z]{{1,2}}\d|GIR)(?:GIR ?0AA|(?:{_AREAS})[1-9]\d?[A-Z]? {{0,2}}\d[ABD-HJLNP-UW-Z]{{2}}|"
     rf"(?:{_AREAS})0 {{0,2}}\d[ABD-HJLNP-UW-Z]{{2}})(?!\w)",
     re.I,
 )
@@ -117,9 +118,10 @@ def personal_data_in(text: str, known_names: Collection[str] = ()) -> tuple[Pers
         found += detect(plain)
     found += _known(plain, known_names)
     kept = _without_overlaps(found)
+    unread = (PersonalData("unread", MOST_READ, len(text)),) if len(text) > MOST_READ else ()
     if at is None:
-        return kept
-    return tuple(PersonalData(one.kind, at[one.start], at[one.end - 1] + 1) for one in kept)
+        return kept + unread
+    return tuple(PersonalData(one.kind, at[one.start], at[one.end - 1] + 1) for one in kept) + unread
 
 
 def redacted(text: str, found: Sequence[PersonalData]) -> str:
@@ -155,14 +157,17 @@ def _detectors_for(text: str) -> list[Callable[[str], list[PersonalData]]]:
     detectors: list[Callable[[str], list[PersonalData]]] = []
     if "@" in text or "[at]" in text.lower() or "(at)" in text.lower():
         detectors.append(_emails)
-    if _DIGIT.search(text):
+    if _MANY_DIGITS.search(text):
         detectors += [_nhs_numbers, _numbers]
+    if _DIGIT.search(text):
+        detectors += [_dates_of_birth, _postcodes]
     if _CAPITALISED.search(text):
         detectors.append(_names)
     return detectors
 
 
 _DIGIT = re.compile(r"\d")
+_MANY_DIGITS = re.compile(r"\d(?:[ ().-]{0,3}\d){5}")
 _CAPITALISED = re.compile(r"[^\W\d_]\.? [A-Z][^\W\d_]")
 
 
@@ -190,11 +195,22 @@ def _numbers(text: str) -> list[PersonalData]:
     found += [PersonalData("phone", *match.span()) for match in _PHONE_GROUPED.finditer(text)]
     found += [PersonalData("phone", *match.span(1)) for match in _PHONE_SAID.finditer(text)]
     found += [PersonalData("national_insurance", *match.span()) for match in _NINO.finditer(text)]
-    found += [PersonalData("date_of_birth", *match.span(1)) for match in _BIRTH.finditer(text)]
-    found += [
+    return found
+
+
+_BIRTH_WORD = re.compile(r"b(?:orn|irth)|d\.? ?o\.? ?b", re.I)
+
+
+def _dates_of_birth(text: str) -> list[PersonalData]:
+    if not _BIRTH_WORD.search(text):
+        return []
+    return [PersonalData("date_of_birth", *match.span(1)) for match in _BIRTH.finditer(text)]
+
+
+def _postcodes(text: str) -> list[PersonalData]:
+    return [
         PersonalData("postcode", *match.span()) for match in _POSTCODE.finditer(text) if _is_postcode(match.group())
     ]
-    return found
 
 
 def _is_uk_number(number: str) -> bool:
@@ -245,7 +261,9 @@ def _known(text: str, known_names: Collection[str]) -> list[PersonalData]:
 def _without_overlaps(found: list[PersonalData]) -> tuple[PersonalData, ...]:
     """Keep the longest of those that overlap; of equals the first that was looked for."""
     kept: list[PersonalData] = []
+    taken = bytearray(max((one.end for one in found), default=0))
     for one in sorted(found, key=lambda one: one.start - one.end):
-        if all(one.end <= other.start or other.end <= one.start for other in kept):
+        if taken.find(1, one.start, one.end) < 0:
             kept.append(one)
+            taken[one.start : one.end] = b"\x01" * (one.end - one.start)
     return tuple(sorted(kept, key=lambda one: one.start))

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from plugin.model import Evidence
 
-# Longer comments are cut here: 20,000 characters are some 40 minutes of speech, and hostile input ends here.
-MOST_READ = 20_000
+# Longer comments are cut here: 8,000 characters are some ten minutes of speech, and hostile input ends here.
+MOST_READ = 8_000
 
 # One character for one: these never move an offset.
 _PLAIN = {

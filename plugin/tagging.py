@@ -41,7 +41,7 @@ def tags_of_reading(reading: Reading, vocabulary: Vocabulary) -> tuple[Tag, ...]
     """Return the tags of a comment that has been read already."""
     copy = marked(reading, vocabulary)
     found = list(disclosures(copy, vocabulary))
-    kept = weighed([one for one in found if not one.blocked])
+    kept = weighed(believed(found))
     if not found:
         # Nothing said, nothing denied: only then may the learned weights speak, and only when they are sure.
         return _learned(copy)
@@ -56,7 +56,7 @@ def voice_words(copy: Marked) -> list[str]:
 
 def _learned(copy: Marked) -> tuple[Tag, ...]:
     model = model_named("voice")
-    if model is None or not _FIRST_PERSON.search(copy.text):
+    if model is None or not _FIRST_PERSON.search(copy.text) or _SOMEBODY_ELSE.search(copy.text):
         return ()
     odds = model.probabilities(voice_words(copy), {})
     voice = max(odds, key=lambda name: odds[name])
@@ -68,6 +68,9 @@ def _learned(copy: Marked) -> tuple[Tag, ...]:
     return (Tag(voice, round(odds[voice], 3), copy.evidence(*best), "learned"),)
 
 
+_SOMEBODY_ELSE = re.compile(
+    r" (?:is|was|are|were|be|been|being|'s|as|no|not|never|if|become|make) (?:a |an )?(?:[a-z]+ )?[HSQMEVRILPC] "
+)
 _SENTENCE = re.compile(r"(?<=\|) [^|]*[^| ][^|]* (?=\|)")
 
 
@@ -205,6 +208,12 @@ def _flags(words: str, term: Term) -> tuple[Flag, ...]:
     if "non_clinical" in term.flags:
         flags.append("non_clinical")
     return tuple(flags)
+
+
+def believed(found: Sequence[Disclosure]) -> list[Disclosure]:
+    """Return the findings that nothing speaks against: a weak one falls where the type was denied in words."""
+    denied = {one.type for one in found if one.blocked and not one.frame.weak}
+    return [one for one in found if not one.blocked and not (one.frame.weak and one.type in denied)]
 
 
 def weighed(found: Sequence[Disclosure]) -> list[Disclosure]:

@@ -1,12 +1,18 @@
 """Who is speaking, and the words that prove it."""
 
 import json
+import os
+import random
 import subprocess
 import sys
+import time
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from plugin.listening import heard_in
 from plugin.tagging import tags_in
 from webhooks.commands.tagging import tag
 
@@ -72,3 +78,228 @@ def test_tag_starts_without_the_heavy_parts_of_the_house():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+ROLES = (
+    ("nurse", "health_professional"),
+    ("ward sister", "health_professional"),
+    ("GP", "health_professional"),
+    ("community pharmacist", "health_professional"),
+    ("paramedic", "health_professional"),
+    ("healthcare assistant", "health_professional"),
+    ("registrar in obstetrics", "health_professional"),
+    ("occupational therapist", "health_professional"),
+    ("clinical officer", "health_professional"),
+    ("social worker", "social_care_professional"),
+    ("support worker", "social_care_professional"),
+    ("senior carer in a nursing home", "social_care_professional"),
+    ("home care worker", "social_care_professional"),
+    ("patient safety partner", "lived_experience_partner"),
+    ("peer support worker", "lived_experience_partner"),
+    ("lay member of the panel", "lived_experience_partner"),
+    ("patient safety manager", "safety_quality_lead"),
+    ("risk manager", "safety_quality_lead"),
+    ("PALS officer", "safety_quality_lead"),
+    ("practice manager", "manager_commissioner"),
+    ("non-executive director", "manager_commissioner"),
+    ("commissioner", "manager_commissioner"),
+    ("lecturer", "researcher_educator"),
+    ("PhD student", "researcher_educator"),
+    ("hospital volunteer", "voluntary_sector"),
+    ("trustee of a charity", "voluntary_sector"),
+    ("CQC inspector", "regulator_policy"),
+    ("policy adviser", "regulator_policy"),
+    ("sales rep for a pharma company", "industry"),
+    ("field engineer for a device company", "industry"),
+    ("unpaid carer", "carer"),
+    ("carer for my mum", "carer"),
+    ("transplant recipient", "patient"),
+    ("wheelchair user", "patient"),
+)
+PLAIN = (
+    "I am a {role}",
+    "I'm a {role}",
+    "I was a {role}",
+    "I've been a {role} for years",
+    "I work as a {role}",
+    "As a {role} I see it daily",
+)
+QUOTED = (
+    "> {said}.\n\nWell put.",
+    "> > {said}.\n> quite\n\nI agree.",
+    '"{said}," she said.',
+    "“{said}.” That line stayed with us.",
+    "pelican_brief said:\n{said}.\n\nThat is a striking statement.",
+    "On 03/07/2024 at 18:20, the_other_linda said:\n{said}.\n\nThank you.",
+    '<blockquote class="ipsQuote" data-ipsquote-username="Ann"><p>{said}.</p></blockquote><p>Quite so.</p>',
+    '<blockquote class="ipsQuote"><p>x</p><blockquote><p>{said}.</p></blockquote><p>y</p></blockquote><p>Quite.</p>',
+    '[quote="ann"]{said}.[/quote]\nQuite so.',
+    "Somebody wrote: '{said}', and left it at that.",
+)
+REPORTED = (
+    "She told me {said}.",
+    "My neighbour says {said}.",
+    "He said that {said}.",
+    "The speaker said: {said}.",
+    "According to the badge, {said}.",
+    "Imagine {said}.",
+    "Suppose {said}.",
+    "What if {said}?",
+    "Let's say {said}.",
+    "Pretend {said} for a moment.",
+)
+OTHERS = (
+    "My sister is a {role}.",
+    "My neighbour works as a {role}.",
+    "He is a {role}.",
+    "Her husband was a {role}.",
+    "The man beside me was a {role}.",
+    "I am not a {role}.",
+    "I'm no {role}.",
+    "I have never been a {role}.",
+    "I was never a {role}.",
+    "Not being a {role}, others will know better.",
+    "If I were a {role}, this would go on the wall.",
+    "If I was a {role} it would be different.",
+    "I wish I was a {role}.",
+    "One day I hope to become a {role}.",
+    "Would I make a good {role}?",
+)
+ALL_WRAPPINGS = 10_000
+FEW_WRAPPINGS = 2_500
+
+
+def wrappings():
+    for role, type_ in ROLES:
+        for plain in PLAIN:
+            said = plain.format(role=role)
+            for wrapping in (*QUOTED, *(one for one in REPORTED if not plain.startswith("As a"))):
+                for opening in OPENINGS:
+                    yield said, type_, opening + wrapping.format(said=said)
+        for other in OTHERS:
+            for opening in OPENINGS:
+                yield f"I am a {role}", type_, opening + other.format(role=role)
+
+
+OPENINGS = ("", "Thank you for this.\n\n", "Interesting.\n")
+
+
+def test_ten_thousand_wrappings_take_the_tag_away_and_the_plain_form_keeps_it():
+    cases = list(wrappings())
+    assert len(cases) >= ALL_WRAPPINGS
+    number = len(cases) if os.environ.get("MANYVOICES_ALL_WRAPPINGS") else FEW_WRAPPINGS
+    chosen = random.Random(20261122).sample(cases, number)
+    kept = {said for said, type_, _ in chosen if type_ not in types_in(f"{said}.")}
+    assert not kept
+    assert not [(text, types_in(text)) for _, type_, text in chosen if type_ in types_in(text)]
+
+
+WORDS = st.sampled_from(
+    (
+        *("I", "am", "a", "nurse", "my", "mum", "died", "caf\u00e9", "nu\u200brse", "c\u0430rer", "\ufdfa", "e\u0301"),
+        *("\U0001f600", "I\u2019m", "\u201cso\u201d", "&amp;", "&#39;", "<b>", "</b>", "> quoted", "\n", "patient"),
+        *(",", ".", "\u00df", "\u0130", "\ufb01ne", "ward", "on"),
+    )
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(WORDS, max_size=40), st.sampled_from([" ", "  ", "", "\u00a0"]))
+def test_offsets_always_point_at_words_of_the_original(words, gap):
+    text = gap.join(words)
+    heard = heard_in(text)
+    spans = [tag.evidence for tag in heard.tags] + [*heard.insight.evidence, *heard.urgency.evidence]
+    assert all(text[one.start : one.end] == one.text and one.text for one in spans)
+    assert all(0 <= one.start < one.end <= len(text) for one in heard.personal_data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Soy enfermera y trabajo en Sevilla.",
+        "Je suis infirmi\u00e8re et je trouve cet article tr\u00e8s juste.",
+        "Ich bin Krankenschwester auf einer Station.",
+        "Я медсестра в больнице.",
+        "أنا ممرضة في المستشفى.",
+        "Rwy'n nyrs mewn ysbyty yng Nghaerdydd.",
+    ],
+)
+def test_other_languages_are_left_unknown(text):
+    assert types_in(text) == []
+
+
+LOOKALIKES = str.maketrans("aeopcxyi", "\u0430\u0435\u043e\u0440\u0441\u0445\u0443\u0456")
+
+
+@pytest.mark.parametrize(("role", "type_"), ROLES[:20])
+def test_disguised_letters_change_nothing(role, type_):
+    plain = f"Hello to everyone who reads this page today. I am a {role}."
+    disguises = (
+        plain[:44] + plain[44:].translate(LOOKALIKES),
+        "\u200b".join(plain),
+        "".join(letter + "\u0301" if letter.isalpha() else letter for letter in plain),
+        "".join(chr(ord(letter) + 0xFEE0) if letter.isalpha() else letter for letter in plain),
+        plain.replace("I am", "I\u2019m"),
+        plain.replace(" ", "\u00a0"),
+    )
+    assert [types_in(one)[:1] for one in disguises] == [[type_]] * len(disguises)
+
+
+HOSTILE = {
+    "combining marks": "a" + "\u0315\u0300" * 50_000,
+    "one long word": "n" * 100_000,
+    "ligatures that grow": "\ufdfa" * 10_000,
+    "quotes in quotes": "> " * 50_000,
+    "open tags": "<b" * 50_000,
+    "blockquotes": "<blockquote>" * 8_000,
+    "half quotes": "\"' " * 33_000,
+    "I am": "I am a " * 14_000,
+    "my mum": "my mum and " * 9_000,
+    "commas": "a, " * 33_000,
+    "digits": "07 " * 33_000,
+    "entities": "&#39;" * 20_000,
+    "emoji": "\U0001f468\u200d\U0001f469" * 20_000,
+    "blanks": " \n" * 50_000,
+    "said": "ann said:\n" * 10_000,
+    "capitals": "Mr Abc-Def " * 9_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_comments_are_heard_in_time(name):
+    heard_in("warm")
+    text = HOSTILE[name][:100_000]
+    began = time.process_time()
+    heard_in(text)
+    assert time.process_time() - began < 2.0  # the figure itself is measured by `evaluate`; here only the shape
+
+
+@pytest.mark.parametrize(
+    ("text", "types"),
+    [
+        ("I'm a carer in a care home.", ["social_care_professional"]),
+        ("I'm a carer.", ["carer"]),
+        ("I'm a nurse in a care home.", ["health_professional"]),
+        ("Deputy manager of a care home here.", ["social_care_professional"]),
+        ("Chief nurse, and glad to read this.", ["manager_commissioner", "health_professional"]),
+        ("I'm the finance director of a trust.", ["manager_commissioner"]),
+        ("As patients we all have a part to play.", []),
+        ("My neighbour is poorly and the ward is short of staff.", []),
+        ("I lost my dad to sepsis.", ["carer"]),
+        ("I'm a physiotherapist by background and I look after my mum.", ["health_professional", "carer"]),
+        ("I'm a nures on a stroke ward.", ["health_professional"]),
+        ("physiotherpist, msk. We see this daily.", ["health_professional"]),
+        ("I am a registered nurse from Harare.", ["health_professional"]),
+        ("I am an ASHA worker in Bihar.", ["health_professional"]),
+        ("RN here, Toronto.", ["health_professional"]),
+        ("Healthwatch Wharfside welcomes this.", []),
+    ],
+)
+def test_rulings(text, types):
+    assert types_in(text) == types
+
+
+def test_former_and_student_roles_carry_a_flag():
+    assert tags_in("I'm a retired midwife.")[0].flags == ("former",)
+    assert tags_in("I'm a student nurse.")[0].flags == ("student",)
+    assert tags_in("I'm a porter.")[0].flags == ("non_clinical",)

@@ -1,0 +1,166 @@
+"""The figures are counted rightly, and the commands say plainly what is wrong."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from plugin.evaluation import figures_of, is_held_out, judged, misses_of
+from plugin.fallback import model_named
+from plugin.stakeholders import (
+    all_types,
+    default_taxonomy,
+    label_of,
+    lexicon_problems,
+    main_types,
+    other_types,
+    type_for_alias,
+)
+from plugin.vocabulary import LEXICON
+from webhooks.cli import main
+
+DATA = Path(__file__).parent / "data"
+LABELLED = [
+    {"id": "a", "text": "I am a nurse.", "labels": ["health_professional"], "insight_kind": "none"},
+    {"id": "b", "text": "Thank you.", "labels": ["unknown"], "insight_kind": "none"},
+    {
+        "id": "c",
+        "text": "Nothing to see.",
+        "labels": ["patient"],
+        "insight_kind": "concern",
+        "pii": ["x"],
+        "urgent": True,
+    },
+]
+
+
+def development_comments():
+    return [json.loads(line) for line in (DATA / "dev_comments.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_figures_count_what_is_right_wrong_and_missed():
+    results = judged(LABELLED)
+    figures = figures_of(results)
+    assert figures.by_type["health_professional"].f1 == 1
+    assert figures.by_type["patient"].recall == 0
+    assert figures.false_on_unknown == 0
+    assert figures.urgent.missed == 1
+    assert "patient was not found" in misses_of(results[2])
+
+
+def test_the_held_out_part_is_always_the_same():
+    assert sum(is_held_out(one["id"]) for one in development_comments()) == 145
+
+
+def test_the_tagger_keeps_what_it_reached_on_the_held_out_part():
+    figures = figures_of(judged(one for one in development_comments() if is_held_out(one["id"])))
+    assert figures.tags.precision >= 0.85
+    assert figures.insight.f1 >= 0.88
+    assert figures.personal_data.recall >= 0.8
+
+
+def test_evaluate_prints_json_and_a_page_where_nothing_is_markup(tmp_path):
+    file = tmp_path / "labelled.jsonl"
+    comments = [*LABELLED, {"id": "<i>", "text": "<script>alert(1)</script> I am a nurse", "labels": ["patient"]}]
+    file.write_text("\n".join(map(json.dumps, comments)), encoding="utf-8")
+    result = CliRunner().invoke(main, ["evaluate", str(file), "--json", "--page", str(tmp_path / "page.html")])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["comments"] == 4
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "style=" not in page
+    assert "<mark>" in page
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("nonsense", "Line 1 is not JSON."),
+        ('{"id": 1}', 'Line 1 has no "text".'),
+        ('{"id": 1, "text": "x"}', 'has no "labels"'),
+    ],
+)
+def test_a_bad_file_is_named_in_one_sentence(tmp_path, line, said):
+    file = tmp_path / "bad.jsonl"
+    file.write_text(line, encoding="utf-8")
+    result = CliRunner().invoke(main, ["evaluate", str(file)])
+    assert result.exit_code == 1
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+def test_explain_says_what_counted_and_what_was_blocked():
+    result = CliRunner().invoke(main, ["explain", "I am a GP. If I were a nurse I would laugh."])
+    assert result.exit_code == 0
+    assert "Health professional: the author says it of themselves: “I am a GP”." in result.output
+    answer = json.loads(CliRunner().invoke(main, ["explain", "--json", "She said I am a nurse."]).stdout)
+    assert answer["findings"][0]["counted"] is False
+
+
+def test_the_lexicon_is_in_order_and_mistakes_are_named(tmp_path):
+    assert lexicon_problems() == []
+    text = (LEXICON / "stakeholders.toml").read_text(encoding="utf-8")
+    (tmp_path / "stakeholders.toml").write_text(text.replace('id = "carer"', 'id = "patient"', 1), encoding="utf-8")
+    result = CliRunner().invoke(main, ["taxonomy", "check", "--folder", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "There are two types called patient." in result.output
+
+
+def test_every_frame_is_explained_in_the_documentation():
+    page = (Path(__file__).parents[1] / "docs" / "tagging.md").read_text(encoding="utf-8")
+    grammar = tomllib.loads((LEXICON / "grammar.toml").read_text(encoding="utf-8"))
+    assert [frame["id"] for frame in grammar["frame"] if f"`{frame['id']}`" not in page] == []
+
+
+def test_the_four_of_the_call_to_action_come_first():
+    assert main_types() == ("patient", "carer", "health_professional", "social_care_professional")
+    assert all_types() == (*main_types(), *other_types())
+    assert len(default_taxonomy().types) == 11
+    assert label_of("health_professional") == "Health professional"
+    assert type_for_alias("Patient Safety Partners network") == "lived_experience_partner"
+    assert type_for_alias("Members") is None
+
+
+def test_learned_weights_score_as_scikit_learn_does():
+    sklearn = pytest.importorskip("sklearn")
+    assert sklearn
+    from plugin import learning
+
+    comments = [
+        {"text": f"We now ring the family on day {n} and falls went down", "insight_kind": "practice"}
+        for n in range(20)
+    ] + [{"text": f"Thank you all for this, part {n} was lovely", "insight_kind": "none"} for n in range(20)]
+    weights = learning.insight_weights(comments)
+    from plugin.fallback import model_from
+
+    model = model_from(weights)
+    assert learning.accuracy_of("insight", model, comments) == 1.0
+    assert model_named("insight") is not None
+
+
+def test_retrain_refuses_what_is_not_better(tmp_path):
+    pytest.importorskip("sklearn")
+    rows = [
+        {
+            "id": f"t{n}",
+            "text": f"We rang {n} families and falls went down",
+            "labels": ["unknown"],
+            "insight_kind": "practice",
+        }
+        for n in range(12)
+    ] + [
+        {"id": f"u{n}", "text": f"Thank you for part {n}", "labels": ["patient"], "insight_kind": "none"}
+        for n in range(12)
+    ]
+    rows += [
+        {"id": f"v{n}", "text": f"my mum is number {n}", "labels": ["carer"], "insight_kind": "none"} for n in range(12)
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    result = CliRunner().invoke(
+        main, ["retrain", str(file), "--check", str(DATA / "dev_comments.jsonl"), "--into", str(tmp_path)]
+    )
+    assert result.exit_code == 1
+    assert "the present weights stay" in result.output

@@ -1,0 +1,63 @@
+"""What the editors can use, and what somebody must see at once."""
+
+import pytest
+
+from plugin.insights import insight_in, urgency_of
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dad's soup was hot. He's blind.",
+        "Crash trolleys shouldn't need a key.",
+        "My allergy band fell off. Nobody noticed.",
+        "We now print the batch number on a sticker, and recalls take an hour instead of a week.",
+    ],
+)
+def test_a_short_true_thing_is_an_insight(text):
+    insight = insight_in(text)
+    assert insight.is_insight
+    assert insight.evidence
+    assert all(text[one.start : one.end] == one.text for one in insight.evidence)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Thank you for this.",
+        "Is there a recording of the webinar?",
+        "Boost your team with our course! Use code SAFE20 at checkout.",
+        "What a thoughtful piece. " * 12 + "I look forward to the next one.",
+    ],
+)
+def test_thanks_questions_and_emptiness_are_none(text):
+    assert not insight_in(text).is_insight
+    assert insight_in(text).kind == "none"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I can't do this anymore. Tonight's the night I think.",
+        "My tongue is swelling and I've used my pen. Nobody is coming, what do I do?",
+        "He is tied to the chair with a sheet right now. Who do I phone?",
+    ],
+)
+def test_a_person_in_danger_is_urgent(text):
+    urgency = urgency_of(text)
+    assert urgency.is_urgent
+    assert urgency.evidence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I nearly died laughing at the cartoon.",
+        "These passwords are going to be the death of me.",
+        "Back in the nineties I was held face down for twenty minutes. I'm fine.",
+        "Thank you for this.",
+    ],
+)
+def test_idioms_and_the_long_past_are_not_urgent(text):
+    assert not urgency_of(text).is_urgent

@@ -1,0 +1,80 @@
+"""What could identify a person is found, shown and cut out."""
+
+import random
+
+import pytest
+
+from plugin.privacy import is_nhs_number, personal_data_in, redacted
+
+
+def found_in(text, known=()):
+    return [(one.kind, text[one.start : one.end]) for one in personal_data_in(text, known)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Write to ann.lee+ward@example.org please", ("email", "ann.lee+ward@example.org")),
+        ("ring 01632 960264 after four", ("phone", "01632 960264")),
+        ("ring 07700900318", ("phone", "07700900318")),
+        ("on 029 2018 0455, ask for me", ("phone", "029 2018 0455")),
+        ("+44 7700 900461 any time", ("phone", "+44 7700 900461")),
+        ("call +1 202-555-0143", ("phone", "+1 202-555-0143")),
+        ("whatsapp +91 98765 43210", ("phone", "+91 98765 43210")),
+        ("NHS no 999 302 1571", ("nhs_number", "999 302 1571")),
+        ("my nhs number is 9993021571", ("nhs_number", "9993021571")),
+        ("999-220-0332 is mine", ("nhs_number", "999-220-0332")),
+        ("we live at LE78 4ND", ("postcode", "LE78 4ND")),
+        ("in sw1a 1aa", ("postcode", "sw1a 1aa")),
+        ("EC1A1BB", ("postcode", "EC1A1BB")),
+        ("NI number QQ 12 34 56 C", None),
+        ("NI number AB 12 34 56 C", ("national_insurance", "AB 12 34 56 C")),
+        ("ab123456c", ("national_insurance", "ab123456c")),
+        ("she was born on 3 May 1941", ("date_of_birth", "3 May 1941")),
+        ("DOB 30/11/1968", ("date_of_birth", "30/11/1968")),
+        ("a Dr Ignatius Brockworth came", ("name", "Dr Ignatius Brockworth")),
+        ("my name is Carys Penhallow", ("name", "Carys Penhallow")),
+        ("077\u200b00 900318 is it", ("phone", "077\u200b00 900318")),
+    ],
+)
+def test_what_identifies_is_found(text, expected):
+    assert found_in(text) == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Order 6610294833 never arrived.",
+        "My invoice number is 9990001234.",
+        "The grant reference is 7300045518.",
+        "Is 020 7946 the code for that bit of London?",
+        "ward b2 1st floor, 14/09/2024, 8.15 until 12.30",
+        "We waited 20 hours, 3 days, 2019 to 2021.",
+        "Dr Google and the NHS Trust",
+        "Thanks to Ward Nine and Patient Safety Partners.",
+    ],
+)
+def test_what_only_looks_like_it_is_left(text):
+    assert found_in(text) == []
+
+
+def test_known_names_are_found_as_whole_words():
+    assert found_in("thanks brindle74 and Jo, not John", ["brindle74", "Jo K", "Jo"]) == [("name", "brindle74")]
+    assert found_in("as jacinta wood said", ["Jacinta Wood"]) == [("name", "jacinta wood")]
+
+
+def test_the_redacted_copy_says_what_stood_there():
+    text = "Ring 01632 960264 or write to a@example.org."
+    assert redacted(text, personal_data_in(text)) == "Ring [phone number removed] or write to [e-mail address removed]."
+
+
+def test_the_sum_alone_does_not_make_an_nhs_number():
+    dice = random.Random(1)
+    numbers = [f"{dice.randrange(10**10):010d}" for _ in range(2000)]
+    assert 100 < sum(map(is_nhs_number, numbers)) < 260
+    assert not any(kind == "nhs_number" for number in numbers for kind, _ in found_in(f"ticket {number} today"))
+
+
+def test_what_is_too_long_to_read_must_not_leave():
+    text = "a " * 10_000 + "ring 01632 960264"
+    assert "960264" not in redacted(text, personal_data_in(text))
