@@ -59,7 +59,7 @@ def put_up(service: Service, conn: sa.Connection, community: Community, insight_
 def send_mail(service: Service, subject: str) -> None:
     """Send the mail of an outbox row, named `<id>.<round>`; raise Again where the server may take it later."""
     outbox_id = int(subject.partition(".")[0])
-    with writing(service.db) as conn:
+    with writing(service.db, patient=True) as conn:
         ready = _ready(service, conn, outbox_id)
     if ready is None:
         return
@@ -69,14 +69,14 @@ def send_mail(service: Service, subject: str) -> None:
     except DeliveryError as error:
         _record_failure(service, waiting.id, error)
         return
-    with writing(service.db) as conn:
+    with writing(service.db, patient=True) as conn:
         mark_mail(conn, waiting.id, "sent", at=datetime.now(UTC))
     log.info("mail.sent", outbox=waiting.id, kind=waiting.kind)
 
 
 def give_up(service: Service, subject: str) -> None:
     """Record that a mail was tried for days and never taken."""
-    with writing(service.db) as conn:
+    with writing(service.db, patient=True) as conn:
         reason = "the mail server did not take it in five days"
         mark_mail(conn, int(subject.partition(".")[0]), "failed", at=datetime.now(UTC), reason=reason)
 
@@ -153,7 +153,7 @@ def _evidence(kind: Kind, found: StoredInsight) -> tuple[Evidence, ...]:
 
 def _record_failure(service: Service, outbox_id: int, error: DeliveryError) -> None:
     over = datetime.now(UTC) if error.permanent else None
-    with writing(service.db) as conn:
+    with writing(service.db, patient=True) as conn:
         mark_mail(conn, outbox_id, "failed" if error.permanent else "waiting", at=over, reason=str(error))
     log.warning("mail.refused", outbox=outbox_id, permanent=error.permanent)
     if not error.permanent:

@@ -51,7 +51,7 @@ class Telling:
 
 def handle(service: Service, key: str) -> None:
     """Do all that the event of this key calls for, in one transaction; an event that is done stays done."""
-    with writing(service.db) as conn:
+    with writing(service.db, patient=True) as conn:
         found = received(conn, key)
         if found is None or found.event is None:
             return
@@ -65,7 +65,7 @@ def handle(service: Service, key: str) -> None:
 
 def give_up(service: Service, key: str) -> None:
     """Record that an event could not be handled."""
-    with writing(service.db) as conn:
+    with writing(service.db, patient=True) as conn:
         close_event(conn, key, "failed", datetime.now(UTC))
 
 

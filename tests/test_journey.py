@@ -21,7 +21,10 @@ DAD = (
     "I care for my dad, who has vascular dementia. When he came home from hospital his blood thinner had been left off "
     "the discharge letter, and nobody noticed for nine days. Now I ask for the list before we leave the ward."
 )
-DANGER = "Please help, my neighbour on ward 6 has been lying in blood since last night and no one answers the bell."
+DANGER = (
+    "My mum is on ward 6 right now and has had no insulin for two days. Nobody will listen to us. "
+    "Please can someone help her tonight."
+)
 
 
 @pytest.fixture
@@ -91,7 +94,7 @@ def test_an_urgent_comment_goes_to_the_moderators_and_not_to_the_editors(
     forum.posted(DANGER)
     worker()
     assert inbox.recipients == ["moderators@hub.example.org"]
-    assert "bell" in words_of(inbox.mails[0])
+    assert "insulin" in words_of(inbox.mails[0])
 
 
 def test_personal_data_is_taken_out_before_a_mail_leaves(
