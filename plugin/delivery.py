@@ -74,6 +74,20 @@ def send_mail(service: Service, subject: str) -> None:
     log.info("mail.sent", outbox=waiting.id, kind=waiting.kind)
 
 
+def copy_of(found: StoredInsight, public_url: str) -> ForwardedCopy:
+    """Return what the mail about an insight says: the same for the mail and for the page that shows it."""
+    stored = found.stored
+    return forwarded_copy(
+        comment=stored.comment,
+        tags=stored.tags,
+        evidence=_evidence(found),
+        kind=stored.insight.kind if stored.insight else "none",
+        personal_data=personal_data_in(stored.comment.text, known_names=found.names),
+        discussion=found.discussion.discussion,
+        desk_url=f"{public_url}/{LETTERS[found.kind].place}/{found.id}",
+    )
+
+
 def give_up(service: Service, subject: str) -> None:
     """Record that a mail was tried for days and never taken."""
     with writing(service.db, patient=True) as conn:
@@ -101,27 +115,13 @@ def _ready(service: Service, conn: sa.Connection, outbox_id: int) -> tuple[Waiti
 
 def _mail(service: Service, waiting: Waiting, found: StoredInsight) -> Mail:
     letter = LETTERS[waiting.kind]
-    copy = _copy(service, waiting, found)
+    copy = copy_of(found, service.public_url)
     return Mail(
         recipient=waiting.recipient,
         subject=letter.subject.format(title=copy.discussion_title),
         text=rendered(f"mail/{letter.template}.txt", copy=copy),
         html=rendered(f"mail/{letter.template}.html", copy=copy),
         message_id=waiting.message_id,
-    )
-
-
-def _copy(service: Service, waiting: Waiting, found: StoredInsight) -> ForwardedCopy:
-    stored = found.stored
-    names = [stored.author.display_name] if stored.author.display_name else []
-    return forwarded_copy(
-        comment=stored.comment,
-        tags=stored.tags,
-        evidence=_evidence(waiting.kind, found),
-        kind=stored.insight.kind if stored.insight else "none",
-        personal_data=personal_data_in(stored.comment.text, known_names=names),
-        discussion=found.discussion.discussion,
-        desk_url=f"{service.public_url}/{LETTERS[waiting.kind].place}/{waiting.id}",
     )
 
 
@@ -146,8 +146,8 @@ def _message_id(service: Service, waiting_for: tuple[int, Kind], recipient: str)
     return f"<insight-{insight_id}-{kind}-{digest}@{urlsplit(service.public_url).hostname}>"
 
 
-def _evidence(kind: Kind, found: StoredInsight) -> tuple[Evidence, ...]:
-    about = found.stored.urgency if kind == "urgent" else found.stored.insight
+def _evidence(found: StoredInsight) -> tuple[Evidence, ...]:
+    about = found.stored.urgency if found.kind == "urgent" else found.stored.insight
     return about.evidence if about else ()
 
 

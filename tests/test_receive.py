@@ -159,7 +159,7 @@ def test_a_full_disk_is_503_and_loses_nothing(forum: Forum, service: Service, wo
     limit = full(service)
     refused = [forum.posted(WORDS + "x" * 100_000, str(number)) for number in range(3)]
     assert [answer.status_code for answer in refused] == [503] * 3
-    assert {answer.headers["Retry-After"] for answer in refused} == {"30"}
+    assert {(answer.headers["Retry-After"], answer.content_type) for answer in refused} == {("30", "application/json")}
     room_again(service, limit)
     assert forum.posted(WORDS, "later").status_code == 202
     worker()

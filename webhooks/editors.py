@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request
 
 from plugin.channels.email import Post
-from plugin.forwarding import ForwardedCopy, forwarded_copy
-from plugin.privacy import personal_data_in
+from plugin.delivery import copy_of
+from plugin.forwarding import ForwardedCopy
 from plugin.store.insights import StoredInsight, insight_by_id, insights_of
 from plugin.store.opening import reading
 from webhooks.staff import communities_for, staff_only
@@ -37,10 +37,10 @@ def insights() -> str:
     before = request.args.get("before", type=int)
     mine = [community.id for community in communities_for("editor")]
     with reading(service().db) as conn:
-        found = insights_of(conn, mine, limit=ON_A_PAGE, before_id=before)
+        found = insights_of(conn, mine, kind="forward", limit=ON_A_PAGE, before_id=before)
     return render_template(
         "desk/insights.html",
-        items=[_item(one) for one in found if one.kind == "forward"],
+        items=[_item(one) for one in found],
         older=found[-1].id if len(found) == ON_A_PAGE else None,
         is_first_page=before is None,
         mails_are_written_to=mail_folder(service().post),
@@ -56,23 +56,8 @@ def insight(outbox_id: int) -> str:
         found = insight_by_id(conn, outbox_id)
     if found is None or found.kind != "forward" or found.discussion.community_id not in mine:
         abort(404)
-    return render_template("desk/insight.html", found=found, copy=copy_of(found), status=status_words(found))
-
-
-def copy_of(found: StoredInsight) -> ForwardedCopy:
-    """Return what the mail about an insight says now: an edit of the comment shows here at once."""
-    stored = found.stored
-    about = stored.urgency if found.kind == "urgent" else stored.insight
-    return forwarded_copy(
-        comment=stored.comment,
-        tags=stored.tags,
-        evidence=about.evidence if about else (),
-        kind=stored.insight.kind if stored.insight else "none",
-        personal_data=personal_data_in(
-            stored.comment.text, known_names=[stored.author.display_name] if stored.author.display_name else []
-        ),
-        discussion=found.discussion.discussion,
-        desk_url=url_for(PLACES[found.kind], outbox_id=found.id),
+    return render_template(
+        "desk/insight.html", found=found, copy=copy_of(found, service().public_url), status=status_words(found)
     )
 
 
@@ -95,7 +80,7 @@ def mail_folder(post: Post) -> str | None:
 
 
 def _item(found: StoredInsight) -> Item:
-    copy = copy_of(found)
+    copy = copy_of(found, service().public_url)
     evidence = " … ".join(words for words, is_evidence in copy.segments if is_evidence)
     telling = evidence or "".join(words for words, _ in copy.segments)
     if len(telling) > LONGEST_TELLING:
@@ -110,5 +95,3 @@ STATUSES: dict[str | None, str] = {
     "withheld": "Its mail was not sent",
     "failed": "Its mail could not be sent",
 }
-
-PLACES = {"forward": "editors.insight", "urgent": "moderators.urgent"}

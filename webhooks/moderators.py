@@ -8,6 +8,7 @@ from flask import Blueprint, abort, render_template
 
 from plugin.balance import FEWEST_PEOPLE
 from plugin.crediting import source_words, speaker_words
+from plugin.delivery import copy_of
 from plugin.excerpts import Piece, pieces_of
 from plugin.forwarding import KINDS
 from plugin.model import Author, Evidence
@@ -17,7 +18,7 @@ from plugin.store.insights import insight_by_id
 from plugin.store.opening import reading
 from plugin.store.prompts import prompt_figures
 from plugin.summaries import TypeRow, Voice, summary_of
-from webhooks.editors import copy_of, mail_words, status_words
+from webhooks.editors import mail_words, status_words
 from webhooks.pages import FEWEST_SHOWN
 from webhooks.staff import communities_for, staff_only
 from webhooks.wiring import service
@@ -130,7 +131,9 @@ def urgent(outbox_id: int) -> str:
         found = insight_by_id(conn, outbox_id)
     if found is None or found.kind != "urgent" or found.discussion.community_id not in mine:
         abort(404)
-    return render_template("moderators/urgent.html", found=found, copy=copy_of(found), status=status_words(found))
+    return render_template(
+        "moderators/urgent.html", found=found, copy=copy_of(found, service().public_url), status=status_words(found)
+    )
 
 
 def bars_of(rows: Sequence[TypeRow]) -> Bars:

@@ -75,4 +75,9 @@ ERRORS = {
         "It has been noted. Nothing that you did caused it.",
         "Please try again in a few minutes.",
     ),
+    503: (
+        "We cannot take anything in just now",
+        "Nothing was lost, and nothing was kept.",
+        "Please try again in a minute.",
+    ),
 }

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 import structlog
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, ServiceUnavailable
 
 from plugin.events import Event, is_private
 from plugin.forums.standard import BadPayload
@@ -18,12 +18,13 @@ from plugin.store.outcomes import outcome_of
 from webhooks.audience import signed_door
 from webhooks.forums import RECEIVERS, Receiver
 from webhooks.json_border import BadJson, json_object
+from webhooks.pages import say_plainly
 from webhooks.signatures import verified
 from webhooks.wiring import service
 
 MOST_BYTES = 256 * 1024
 # What somebody is told to wait where the database is busy or full; senders retry on their own schedule.
-RETRY_AFTER = "30"
+RETRY_AFTER = 30
 
 log = structlog.get_logger()
 door = Blueprint("door", __name__, url_prefix="/webhooks")
@@ -69,12 +70,10 @@ def delivery(platform: str, community: str, delivery_id: str) -> tuple[Response,
 
 
 @door.app_errorhandler(sa.exc.OperationalError)
-def busy(error: sa.exc.OperationalError) -> tuple[Response, int]:
+def busy(error: sa.exc.OperationalError) -> Response:
     """Ask to be tried again where the database is full, locked or gone: nothing was stored."""
     log.error("database.unavailable", error=type(error.orig).__name__)
-    answer, status = _refusal(503, "the service cannot store anything just now; please send it again")
-    answer.headers["Retry-After"] = RETRY_AFTER
-    return answer, status
+    return say_plainly(ServiceUnavailable(retry_after=RETRY_AFTER))
 
 
 def _body() -> bytes | None:

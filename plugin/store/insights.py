@@ -12,7 +12,7 @@ from plugin.model import Audience, CommentState, Insight, Urgency
 from plugin.store.comments import StoredComment, stored_comments
 from plugin.store.discussions import StoredDiscussion, discussion_by_id
 from plugin.store.opening import insert_into
-from plugin.store.tables import comments, discussions, insights, outbox
+from plugin.store.tables import authors, comments, discussions, insights, outbox
 
 Kind = Literal["forward", "urgent"]
 Status = Literal["waiting", "sending", "sent", "withheld", "failed"]
@@ -20,7 +20,10 @@ Status = Literal["waiting", "sending", "sent", "withheld", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class StoredInsight:
-    """One mail about one insight: what was shared, where, and what became of the mail."""
+    """One mail about one insight: what was shared, where, and what became of the mail.
+
+    `names` are those of everybody who wrote in the discussion, so that they can be taken out of its words.
+    """
 
     id: int
     stored: StoredComment
@@ -30,6 +33,7 @@ class StoredInsight:
     status: Status
     reason: str | None
     finished_at: datetime | None
+    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,17 +183,24 @@ def mark_mail(
 
 
 def insights_of(
-    conn: sa.Connection, community_ids: Collection[int], *, limit: int = 50, before_id: int | None = None
+    conn: sa.Connection,
+    community_ids: Collection[int],
+    *,
+    kind: Kind = "forward",
+    limit: int = 50,
+    before_id: int | None = None,
 ) -> list[StoredInsight]:
-    """Return the mails about insights of these communities, the newest first.
+    """Return the mails of one kind about insights of these communities, the newest first.
 
     Args:
         conn: to read from.
         community_ids: whose.
+        kind: to the editors (forward) or to the moderators (urgent).
         limit: how many at most.
         before_id: only those with a smaller id, for the next page.
     """
-    query = _mails().where(insights.c.community_id.in_(community_ids)).order_by(outbox.c.id.desc()).limit(limit)
+    theirs = (insights.c.community_id.in_(community_ids), outbox.c.kind == kind)
+    query = _mails().where(*theirs).order_by(outbox.c.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(outbox.c.id < before_id)
     return _read(conn, query)
@@ -202,7 +213,7 @@ def insight_by_id(conn: sa.Connection, outbox_id: int) -> StoredInsight | None:
 
 
 def _mails() -> sa.Select[*tuple[object, ...]]:
-    return sa.select(
+    query = sa.select(
         outbox.c.id,
         outbox.c.kind,
         outbox.c.status,
@@ -216,27 +227,38 @@ def _mails() -> sa.Select[*tuple[object, ...]]:
         .join(comments, comments.c.id == insights.c.comment_id)
         .join(discussions, discussions.c.id == comments.c.discussion_id)
     )
+    # A comment that was deleted since keeps its row but has no words left to show.
+    return query.where(comments.c.text.is_not(None))
 
 
 def _read(conn: sa.Connection, query: sa.Select[*tuple[object, ...]]) -> list[StoredInsight]:
     rows = conn.execute(query).all()
     stored = {item.id: item for item in stored_comments(conn, comments.c.id.in_([row.comment_id for row in rows]))}
-    places = {id_: discussion_by_id(conn, id_) for id_ in {row.discussion_id for row in rows}}
-    found = []
-    for row in rows:
-        place = places[row.discussion_id]
-        # A comment that was deleted since keeps its row here but has no words left to show.
-        if place is not None and row.comment_id in stored:
-            found.append(
-                StoredInsight(
-                    row.id,
-                    stored[row.comment_id],
-                    place,
-                    row.found_at,
-                    row.kind,
-                    row.status,
-                    row.reason,
-                    row.finished_at,
-                )
-            )
-    return found
+    places = {
+        id_: (place, _names_in(conn, id_))
+        for id_ in {row.discussion_id for row in rows}
+        if (place := discussion_by_id(conn, id_))
+    }
+    return [
+        StoredInsight(
+            id=row.id,
+            stored=stored[row.comment_id],
+            discussion=places[row.discussion_id][0],
+            found_at=row.found_at,
+            kind=row.kind,
+            status=row.status,
+            reason=row.reason,
+            finished_at=row.finished_at,
+            names=places[row.discussion_id][1],
+        )
+        for row in rows
+    ]
+
+
+def _names_in(conn: sa.Connection, discussion_id: int) -> frozenset[str]:
+    query = (
+        sa.select(authors.c.display_name)
+        .join(comments, comments.c.author_id == authors.c.id)
+        .where(comments.c.discussion_id == discussion_id, authors.c.display_name.is_not(None))
+    )
+    return frozenset(conn.scalars(query))
