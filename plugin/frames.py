@@ -41,11 +41,13 @@ class Grammar:
     frames: tuple[Frame, ...]
     blocked_before: re.Pattern[str]
     second_role: re.Pattern[str]
+    words: frozenset[str]
     pieces: tuple[str, ...]
 
     def frames_for(self, marked_text: str) -> list[Frame]:
         """Return the frames that can match this text at all, in their order."""
         present = {piece for piece in self.pieces if piece in marked_text}
+        present.update(f" {word} " for word in self.words.intersection(marked_text.split()))
         return [frame for frame in self.frames if not frame.needs or not present.isdisjoint(frame.needs)]
 
 
@@ -60,8 +62,10 @@ def grammar_from(content: Mapping[str, Any]) -> Grammar:
     parts: dict[str, str] = content["parts"]
     frames = tuple(_frame_from(entry, parts) for entry in content["frame"])
     before, second = filled(content["blockers"]["before"], parts), filled(content["second"]["pattern"], parts)
-    pieces = tuple(sorted({piece for frame in frames for piece in frame.needs}))
-    return Grammar(frames, re.compile(before), re.compile(second), pieces)
+    pieces = {piece for frame in frames for piece in frame.needs}
+    whole = {piece for piece in pieces if _WHOLE_WORD.fullmatch(piece)}
+    words = frozenset(piece.strip() for piece in whole)
+    return Grammar(frames, re.compile(before), re.compile(second), words, tuple(sorted(pieces - whole)))
 
 
 def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
@@ -78,6 +82,7 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
     )
 
 
+_WHOLE_WORD = re.compile(r" [^ ]+ ")
 _PART = re.compile(r"(?<!\?P)<([A-Z]+)>")
 
 

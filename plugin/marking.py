@@ -127,14 +127,13 @@ class _Marking:
         return word if word != "|" else ""
 
     def _term(self, words: list[str], tokens: list[tuple[str, int, int]], n: int) -> Term | None:
-        for term in self.vocabulary.terms[words[n]]:
-            width = len(term.rest)
-            if width and tuple(words[n + 1 : n + 1 + width]) != term.rest:
-                continue
-            if not width and words[n] in self.vocabulary.cased and not self._is_upper(*tokens[n][1:]):
-                continue
-            return term
-        return None
+        phrases, alone = self.vocabulary.terms[words[n]]
+        for term in phrases.get(words[n + 1], ()) if phrases and n + 1 < len(words) else ():
+            if tuple(words[n + 1 : n + 1 + len(term.rest)]) == term.rest:
+                return term
+        if alone is not None and words[n] in self.vocabulary.cased and not self._is_upper(*tokens[n][1:]):
+            return None
+        return alone
 
     def _is_upper(self, start: int, end: int) -> bool:
         return self.reading.evidence(start, end).text.isupper()

@@ -36,11 +36,15 @@ class Term:
         return len(self.rest) + 1
 
 
+# What begins with one word: phrases by their second word, the longest first, and the word alone.
+Entry = tuple[Mapping[str, tuple[Term, ...]], Term | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """Everything that the grammar knows by name; see the files for the words themselves."""
 
-    terms: Mapping[str, tuple[Term, ...]]
+    terms: Mapping[str, Entry]
     attributes: frozenset[str]
     cased: frozenset[str]
     contractions: Mapping[str, str]
@@ -158,7 +162,7 @@ def vocabulary_from(roles: Mapping[str, Any], cues: Mapping[str, Any]) -> Vocabu
         add(phrase, types[0], types)
     known = frozenset(phrases(roles["spelling"]["known"]))
     return Vocabulary(
-        terms={first: _longest_first(entries.values()) for first, entries in terms.items()},
+        terms={first: _entry(entries.values()) for first, entries in terms.items()},
         attributes=frozenset(phrases(roles["attributes"]["after"])),
         cased=frozenset(phrases(roles["spelling"]["capitals_only"])),
         contractions=cues["contractions"],
@@ -186,8 +190,15 @@ def _flags_of(phrase: str, types: str, students: set[str], non_clinical: list[st
     return tuple(flags)
 
 
-def _longest_first(terms: Iterable[Term]) -> tuple[Term, ...]:
-    return tuple(sorted(terms, key=lambda term: -len(term.rest)))
+def _entry(terms: Iterable[Term]) -> Entry:
+    phrases: dict[str, list[Term]] = {}
+    alone = None
+    for term in sorted(terms, key=lambda term: -len(term.rest)):
+        if term.rest:
+            phrases.setdefault(term.rest[0], []).append(term)
+        else:
+            alone = term
+    return {second: tuple(found) for second, found in phrases.items()}, alone
 
 
 def _typo_index(words: Iterable[str]) -> dict[str, str]:
