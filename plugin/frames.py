@@ -20,6 +20,7 @@ class Frame:
     place (the group `place`) says it. One of `needs` must stand in a text, or the pattern is not
     tried: looking for a piece of text is many times cheaper. A `weak` frame is believed only
     where nothing stronger says who speaks; after one that `leads` a second role may follow.
+    `names` is what the pattern takes its types from.
     `word` must stand in the author's own words: kin and a ward sister share a symbol.
     """
 
@@ -30,6 +31,7 @@ class Frame:
     needs: frozenset[str]
     weak: bool
     leads: bool
+    names: str
     word: str
     says: str
 
@@ -47,8 +49,18 @@ class Grammar:
     def frames_for(self, marked_text: str) -> list[Frame]:
         """Return the frames that can match this text at all, in their order."""
         present = {piece for piece in self.pieces if piece in marked_text}
-        present.update(f" {word} " for word in self.words.intersection(marked_text.split()))
-        return [frame for frame in self.frames if not frame.needs or not present.isdisjoint(frame.needs)]
+        words = set(marked_text.split())
+        present.update(f" {word} " for word in self.words & words)
+        named = {
+            "",
+            *(["role"] if not words.isdisjoint(_ROLE_SYMBOLS) else []),
+            *(["place"] if " O" in marked_text else []),
+        }
+        return [
+            frame
+            for frame in self.frames
+            if frame.names in named and (not frame.needs or not present.isdisjoint(frame.needs))
+        ]
 
 
 @cache
@@ -77,11 +89,13 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
         needs=frozenset(entry["needs"].split("~")) if entry.get("needs") else frozenset(),
         weak=entry.get("weak", False),
         leads=entry.get("leads", "(?P<role>" in filled(entry["pattern"], parts)),
+        names=next((group for group in ("role", "place") if f"(?P<{group}>" in filled(entry["pattern"], parts)), ""),
         word=entry.get("word", ""),
         says=entry.get("says", ""),
     )
 
 
+_ROLE_SYMBOLS = frozenset(symbol + many for symbol in "PCLHSQMEVRI" for many in ("", "s"))
 _WHOLE_WORD = re.compile(r" [^ ]+ ")
 _PART = re.compile(r"(?<!\?P)<([A-Z]+)>")
 
