@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from plugin.frames import default_grammar
 from plugin.marking import marked
-from plugin.model import Evidence, Flag
+from plugin.model import Evidence, Flag, Tag
 from plugin.reading import reading_of
 from plugin.stakeholders import label_of
-from plugin.tagging import Disclosure, believed, disclosures, weighed
+from plugin.tagging import Disclosure, believed, disclosures, tags_of_reading, weighed
 from plugin.vocabulary import Vocabulary, default_vocabulary
 
 
@@ -44,10 +44,13 @@ class Explanation:
 def explanation_of(text: str, *, vocabulary: Vocabulary | None = None) -> Explanation:
     """Return what the tagger saw in a text: every finding, what counted, what blocked the others."""
     vocabulary = vocabulary or default_vocabulary()
-    copy = marked(reading_of(text), vocabulary)
+    reading = reading_of(text)
+    copy = marked(reading, vocabulary)
     found = list(disclosures(copy, vocabulary))
     kept = weighed(believed(found))
     findings = tuple(_finding(one, copy.evidence(one.start, one.end), one in kept) for one in found)
+    if not found:
+        findings = tuple(_learned_finding(tag) for tag in tags_of_reading(reading, vocabulary) if tag.evidence)
     tried = tuple(frame.id for frame in default_grammar().frames_for(copy.text))
     return Explanation(findings, tried, tuple(part.strip() for part in copy.text.split("|") if part.strip()))
 
@@ -58,3 +61,10 @@ def _finding(one: Disclosure, evidence: Evidence, counted: bool) -> Finding:
     else:
         reason = one.frame.says if counted else "not counted, because other words say it better"
     return Finding(one.type, one.frame.id, one.confidence, evidence, one.flags, counted, reason)
+
+
+def _learned_finding(tag: Tag) -> Finding:
+    """Say plainly that no rule spoke: this tag rests on what similar comments meant."""
+    evidence = tag.evidence or Evidence(0, 0, "")
+    reason = "no rule found it, but the words are like those of others who said so:"
+    return Finding(tag.type, tag.frame, tag.confidence, evidence, tag.flags, True, reason)

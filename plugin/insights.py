@@ -19,7 +19,7 @@ from plugin.vocabulary import lexicon_file
 
 THRESHOLD = 0.5
 MOST_EVIDENCE = 3
-URGENT_FROM = 2
+URGENT_FROM = 3
 # In a long text some of these words stand by chance.
 LONG = 450
 
@@ -202,4 +202,4 @@ def _is_urgent(folded: str, rules: InsightRules, acute: bool) -> bool:
     danger = len({match.group() for match in rules.danger.finditer(folded)})
     calls = len({match.group() for match in rules.help.finditer(folded)})
     weight = min(now, 3) + min(danger, 3) + min(calls, 2) - 2 * past
-    return weight >= (URGENT_FROM if len(folded) < LONG else 2 * URGENT_FROM)
+    return weight >= (URGENT_FROM if len(folded) < LONG else URGENT_FROM + 2)
