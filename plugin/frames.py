@@ -20,7 +20,7 @@ class Frame:
     place (the group `place`) says it. One of `needs` must stand in a text, or the pattern is not
     tried: looking for a piece of text is many times cheaper. A `weak` frame is believed only
     where nothing stronger says who speaks; after one that `leads` a second role may follow.
-    `names` is what the pattern takes its types from.
+    `names` is what the pattern takes its types from. In an `org_voice` frame an organisation speaks.
     `word` must stand in the author's own words: kin and a ward sister share a symbol.
     """
 
@@ -32,6 +32,7 @@ class Frame:
     weak: bool
     leads: bool
     names: str
+    org_voice: bool
     word: str
     says: str
 
@@ -90,6 +91,7 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
         weak=entry.get("weak", False),
         leads=entry.get("leads", "(?P<role>" in filled(entry["pattern"], parts)),
         names=next((group for group in ("role", "place") if f"(?P<{group}>" in filled(entry["pattern"], parts)), ""),
+        org_voice=entry.get("org_voice", False),
         word=entry.get("word", ""),
         says=entry.get("says", ""),
     )

@@ -101,8 +101,11 @@ def _disclosed(copy: Marked, frame: Frame, match: re.Match[str], vocabulary: Voc
         yield from _role(copy, frame, (start, end), match.span("role"), blocked, vocabulary)
     else:
         types = frame.types or groups["place"][1].upper()
+        # "I was sent home" does not make a former patient; "I used to work for a charity" is a former role.
+        words = match.group() if groups.get("place") else ""
+        flags = _flags(words, None, org_voice=frame.org_voice)
         for n, symbol in enumerate(types):
-            yield Disclosure(type_of_symbol(symbol), frame, start, end, frame.confidence - 0.05 * n, (), blocked)
+            yield Disclosure(type_of_symbol(symbol), frame, start, end, frame.confidence - 0.05 * n, flags, blocked)
     if frame.leads and not blocked:
         yield from _second_roles(copy, frame, end, vocabulary)
 
@@ -119,7 +122,7 @@ def _role(
         # "Midwife and lecturer" is two roles, "risk and governance midwife" is one phrase of the lexicon.
         first = role[1] - len(words[-1]) - len(" and")
         yield from _role(copy, frame, (span[0], first), (first - len(words[-3]) - 1, first), "", vocabulary)
-    flags = _flags(copy.text[slice(*span)], term)
+    flags = _flags(copy.text[slice(*span)], term, org_voice=frame.org_voice)
     blocked = blocked or _attribute(copy.text, role[1], vocabulary) or _bare_word(copy, frame, span, role)
     for n, symbol in enumerate(_types_in_place(term, copy.text, role[1])):
         yield Disclosure(type_of_symbol(symbol), frame, *span, frame.confidence - 0.05 * n, flags, blocked)
@@ -194,19 +197,21 @@ def _bare_word(copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[in
 
 _STUDENT = re.compile(r" (?:student|trainee|in training|training (?:as|to be)|apprentice|studying)(?= )")
 _FORMER = re.compile(
-    r" (?:former|formerly|retired|ex|previously|used to be|was|had been|once|by training|lapsed|late)(?= )"
+    r" (?:former|formerly|retired|ex|previously|used to|was|worked|had been|once|by training|lapsed|late)(?= )"
 )
 
 
-def _flags(words: str, term: Term) -> tuple[Flag, ...]:
+def _flags(words: str, term: Term | None, *, org_voice: bool) -> tuple[Flag, ...]:
     flags: list[Flag] = []
     padded = f" {words} "
     if _FORMER.search(padded):
         flags.append("former")
-    if "student" in term.flags or (_STUDENT.search(padded) and term.symbol in "HS"):
+    if term is not None and ("student" in term.flags or (_STUDENT.search(padded) and term.symbol in "HS")):
         flags.append("student")
-    if "non_clinical" in term.flags:
+    if term is not None and "non_clinical" in term.flags:
         flags.append("non_clinical")
+    if org_voice:
+        flags.append("org_voice")
     return tuple(flags)
 
 

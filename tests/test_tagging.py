@@ -303,3 +303,9 @@ def test_former_and_student_roles_carry_a_flag():
     assert tags_in("I'm a retired midwife.")[0].flags == ("former",)
     assert tags_in("I'm a student nurse.")[0].flags == ("student",)
     assert tags_in("I'm a porter.")[0].flags == ("non_clinical",)
+    assert tags_in("I used to work for a charity.")[0].flags == ("former",)
+
+
+def test_an_organisation_that_speaks_for_itself_is_flagged():
+    (found,) = tags_in("Speaking on behalf of Wharfside Healthwatch, we welcome this.")
+    assert (found.type, found.flags) == ("voluntary_sector", ("org_voice",))
