@@ -1,8 +1,6 @@
 """Who is speaking, and the words that prove it."""
 
 import json
-import os
-import random
 import subprocess
 import sys
 import time
@@ -166,7 +164,6 @@ OTHERS = (
     "Would I make a good {role}?",
 )
 ALL_WRAPPINGS = 10_000
-FEW_WRAPPINGS = 2_500
 
 
 def wrappings():
@@ -187,11 +184,9 @@ OPENINGS = ("", "Thank you for this.\n\n", "Interesting.\n")
 def test_ten_thousand_wrappings_take_the_tag_away_and_the_plain_form_keeps_it():
     cases = list(wrappings())
     assert len(cases) >= ALL_WRAPPINGS
-    number = len(cases) if os.environ.get("MANYVOICES_ALL_WRAPPINGS") else FEW_WRAPPINGS
-    chosen = random.Random(20261122).sample(cases, number)
-    kept = {said for said, type_, _ in chosen if type_ not in types_in(f"{said}.")}
-    assert not kept
-    assert not [(text, types_in(text)) for _, type_, text in chosen if type_ in types_in(text)]
+    lost = {said for said, type_ in {(said, type_) for said, type_, _ in cases} if type_ not in types_in(f"{said}.")}
+    assert not lost
+    assert not [text for _, type_, text in cases if type_ in types_in(text)]
 
 
 WORDS = st.sampled_from(
