@@ -46,6 +46,7 @@ COMMANDS = {
     "evaluate": ("webhooks.commands.evaluating:evaluate", "Measure the tagger on labelled comments."),
     "retrain": ("webhooks.commands.evaluating:retrain", "Fit the learned weights; a worse model is refused."),
     "taxonomy": ("webhooks.commands.evaluating:taxonomy", "Check the taxonomy and the lexicon for mistakes."),
+    "bench": ("webhooks.commands.benching:bench", "Measure how fast comments are taken in and handled."),
 }
 
 main = Commands(COMMANDS, help="Many Voices: who speaks under your blogs, and what they have lived.")

@@ -1,0 +1,217 @@
+"""Measure the way of a comment, each part beside a yardstick in the same run: on a busy machine only ratios last."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median, quantiles
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
+
+SLUG = "bench"
+AT = "2026-11-22T12:00:00Z"
+WARM_UP = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One part of the way: how often a second, milliseconds at the median and the 99th percentile, and the ratio.
+
+    `yardsticks` is the median over the yardstick's: below 1 is quicker than the yardstick.
+    """
+
+    what: str
+    per_second: float
+    p50: float
+    p99: float
+    yardsticks: float
+
+
+@click.command()
+@click.option("--comments", default=500, type=click.IntRange(100, 100_000), help="How many of each.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def bench(comments: int, as_json: bool) -> None:
+    """Measure how fast comments are taken in and handled, on a database of its own that is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="manyvoices-bench-") as folder:
+        rows = _measured(Path(folder), comments)
+    click.echo(json.dumps([asdict(row) for row in rows]) if as_json else _table(rows))
+
+
+def _measured(folder: Path, comments: int) -> list[Measured]:
+    import logging
+
+    import structlog
+
+    from plugin.listening import heard_in
+    from webhooks.wiring import NAME
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    app, secret = _app(folder)
+    service = app.extensions[NAME]
+    deliveries = [_delivery(number) for number in range(comments + WARM_UP)]
+    client = app.test_client()
+    parts: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
+        "yardstick: a bare view that verifies and inserts": (_bare(folder, secret), deliveries),
+        "door: a signed delivery, stored with its job": (_poster(client, secret), deliveries),
+        "door: the same delivery again": (_poster(client, secret), deliveries),
+        "worker: from stored to tagged, weighed and put up": (
+            lambda key: _handle(service, key),
+            [f"standard:{SLUG}:msg_{number}" for number in range(comments + WARM_UP)],
+        ),
+        "tagger: all that one comment tells": (heard_in, [_words(number) for number in range(comments + WARM_UP)]),
+    }
+    times = {what: _timed(what, act, items) for what, (act, items) in parts.items()}
+    service.jobs.close()
+    service.db.dispose()
+    yardstick = median(next(iter(times.values())))
+    return [_row(what, taken, yardstick) for what, taken in times.items()]
+
+
+def _app(folder: Path) -> "tuple[Flask, bytes]":
+    from plugin import engine
+    from plugin.store.communities import add_community, add_secret
+    from plugin.store.migrating import migrate_tables
+    from plugin.store.opening import writing
+    from webhooks.app import create_app
+    from webhooks.settings import settings_from
+    from webhooks.signatures import new_secret, secret_bytes
+    from webhooks.wiring import NAME
+
+    app = create_app(settings_from({"MANYVOICES_DATA_DIR": str(folder)}))
+    service = app.extensions[NAME]
+    engine.migrate(service.db)
+    migrate_tables(service.db)
+    secret = new_secret()
+    home = "https://forum.example.org"
+    with writing(service.db) as conn:
+        community_id = add_community(
+            conn,
+            slug=SLUG,
+            platform="standard",
+            name="Bench",
+            base_url=home,
+            sign_up_url=f"{home}/join",
+            sign_in_url=f"{home}/in",
+            editorial_address="editors@example.org",
+            moderators_address="moderators@example.org",
+        )
+        add_secret(conn, service.vault, community_id, secret)
+    return app, secret_bytes(secret)
+
+
+def _bare(folder: Path, secret: bytes) -> Callable[[dict[str, Any]], object]:
+    """Return what the plainest receiver does: one check, one row, on disk before the answer."""
+    import hmac
+
+    import sqlalchemy as sa
+    from flask import Flask, request
+
+    from plugin.store.opening import open_database
+
+    db = open_database(f"sqlite:///{folder / 'yardstick.sqlite'}")
+    with db.begin() as conn:
+        conn.exec_driver_sql("CREATE TABLE deliveries (id TEXT PRIMARY KEY, body TEXT)")
+    bare = Flask("yardstick")
+    insert = sa.text("INSERT OR IGNORE INTO deliveries VALUES (:id, :body)")
+
+    @bare.post("/")
+    def take() -> tuple[str, int]:
+        body = request.get_data()
+        if not hmac.compare_digest(hmac.digest(secret, body, "sha256").hex(), request.headers["x-signature"]):
+            return "", 401
+        with db.begin() as conn:
+            conn.execute(insert, {"id": request.headers["x-id"], "body": body.decode()})
+        return "", 202
+
+    client = bare.test_client()
+
+    def post(delivery: dict[str, Any]) -> object:
+        signature = hmac.digest(secret, delivery["body"], "sha256").hex()
+        return client.post("/", data=delivery["body"], headers={"x-signature": signature, "x-id": delivery["id"]})
+
+    return post
+
+
+def _poster(client: "FlaskClient", secret: bytes) -> Callable[[dict[str, Any]], object]:
+    from webhooks.signatures import PROFILES, headers_for
+
+    def post(delivery: dict[str, Any]) -> object:
+        signed = headers_for(PROFILES["standard"], secret, delivery["id"], int(time.time()), delivery["body"])
+        headers = {"Content-Type": "application/json", **signed}
+        answer = client.post(f"/webhooks/standard/{SLUG}", data=delivery["body"], headers=headers)
+        if answer.status_code != 202:
+            raise click.ClickException(f"The door answered {answer.status_code}, so there is nothing to measure.")
+        return answer
+
+    return post
+
+
+def _handle(service: Any, key: str) -> None:
+    from plugin.handlers import handle
+
+    handle(service, key)
+
+
+def _delivery(number: int) -> dict[str, Any]:
+    url = "https://forum.example.org/blogs/1"
+    data = {
+        "comment": {"id": number, "url": f"{url}#{number}", "text": _words(number), "created_at": AT, "updated_at": AT},
+        "discussion": {"id": 1, "title": "Bench", "url": url, "kind": "blog"},
+        "author": {"id": number % 50, "kind": "member", "display_name": f"Member {number % 50}"},
+    }
+    body = json.dumps({"type": "comment.created", "timestamp": AT, "data": data}).encode()
+    return {"id": f"msg_{number}", "body": body}
+
+
+def _words(number: int) -> str:
+    return f"{COMMENTS[number % len(COMMENTS)]} ({number})"
+
+
+def _timed(what: str, act: Callable[[Any], object], items: Iterable[Any]) -> list[float]:
+    """Return the seconds that each took, the first few left out."""
+    from tqdm import tqdm
+
+    taken = []
+    for item in tqdm(items, desc=what.partition(":")[0], unit="", disable=None, leave=False):
+        start = time.perf_counter()
+        act(item)
+        taken.append(time.perf_counter() - start)
+    return taken[WARM_UP:]
+
+
+def _row(what: str, taken: list[float], yardstick: float) -> Measured:
+    middle = median(taken)
+    return Measured(
+        what, len(taken) / sum(taken), middle * 1000, quantiles(taken, n=100)[98] * 1000, middle / yardstick
+    )
+
+
+def _table(rows: list[Measured]) -> str:
+    widest = max(len(row.what) for row in rows)
+    head = f"{'':{widest}}  {'a second':>9}  {'p50 ms':>7}  {'p99 ms':>7}  {'yardsticks':>10}"
+    lines = (
+        f"{row.what:{widest}}  {row.per_second:9.0f}  {row.p50:7.2f}  {row.p99:7.2f}  {row.yardsticks:10.2f}"
+        for row in rows
+    )
+    return "\n".join([head, *lines])
+
+
+# Written for this: one that shares much, one that shares nothing, one of a member of staff, one with a quotation.
+COMMENTS = (
+    "I look after my husband, who has had Parkinson's for nine years. On his last stay the evening tablets came with "
+    "the ten o'clock round, four hours late, and he could not swallow his supper. I keep a chart by the bed now. On "
+    "the third night a healthcare assistant saw it and asked the ward pharmacist, and since then the times stand on "
+    "the board above him. Nobody had meant any harm. It was only that the round suited everybody but him.",
+    "Thank you for writing this. I enjoyed every word of it and have passed it on to some friends.",
+    "I am a community nurse in a rural team. We changed our handover last spring: the person who visits next rings the "
+    "family before the visit, not after it. Missed insulin doses went from six a month to one, and the families say "
+    "that they know who to ring. It costs ten minutes a day.",
+    "> We have always done it this way.\n\nThat is the sentence that worries me. Has anybody asked the night staff?",
+)
