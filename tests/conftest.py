@@ -17,7 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
-from mail_server import free_port
+from mail_server import Inbox, free_port, serving
 from plugin import engine
 from plugin.jobs import JOBS
 from plugin.service import Service
@@ -109,6 +109,19 @@ def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
         "MANYVOICES_DATA_DIR": str(tmp_path / "var"),
         "MANYVOICES_SECRET_KEY": "a secret key for tests, forty characters!",
     }
+
+
+@pytest.fixture
+def inbox(environ: dict[str, str]) -> Iterator[Inbox]:
+    """Run a real mail server and let the app send by it."""
+    with serving(Inbox()) as inbox:
+        environ |= {
+            "MANYVOICES_SMTP_HOST": "127.0.0.1",
+            "MANYVOICES_SMTP_PORT": str(inbox.port),
+            "MANYVOICES_SMTP_SECURITY": "none",
+            "MANYVOICES_MAIL_FROM": "manyvoices@hub.example.org",
+        }
+        yield inbox
 
 
 @pytest.fixture

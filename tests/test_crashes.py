@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import requests
 import sqlalchemy as sa
 
 from forum import whole
-from mail_server import Inbox, free_port, serving
+from mail_server import Inbox, free_port
 from plugin.service import Service
 from plugin.store.communities import Community
 from plugin.store.opening import reading
@@ -109,18 +108,6 @@ class Load:
         text = SHARED.format(number) if number % 10 == 0 else "Thank you for this."
         told = {"type": "comment.created", "timestamp": "2026-11-22T12:00:00Z", "data": whole(text, str(number))}
         return json.dumps(told).encode()
-
-
-@pytest.fixture
-def inbox(environ: dict[str, str]) -> Iterator[Inbox]:
-    with serving(Inbox()) as inbox:
-        environ |= {
-            "MANYVOICES_SMTP_HOST": "127.0.0.1",
-            "MANYVOICES_SMTP_PORT": str(inbox.port),
-            "MANYVOICES_SMTP_SECURITY": "none",
-            "MANYVOICES_MAIL_FROM": "manyvoices@hub.example.org",
-        }
-        yield inbox
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

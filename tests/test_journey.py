@@ -1,6 +1,6 @@
 """Read this first: one comment travels the whole way, from a signed webhook to an editor's inbox and a summary."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from forum import Forum, minute
-from mail_server import Inbox, serving, words_of
+from mail_server import Inbox, words_of
 from plugin.service import Service
 from plugin.store.communities import Community
 from plugin.store.opening import reading
@@ -25,19 +25,6 @@ DANGER = (
     "My mum is on ward 6 right now and has had no insulin for two days. Nobody will listen to us. "
     "Please can someone help her tonight."
 )
-
-
-@pytest.fixture
-def inbox(environ: dict[str, str]) -> Iterator[Inbox]:
-    """Run a real mail server and let the app send by it."""
-    with serving(Inbox()) as inbox:
-        environ |= {
-            "MANYVOICES_SMTP_HOST": "127.0.0.1",
-            "MANYVOICES_SMTP_PORT": str(inbox.port),
-            "MANYVOICES_SMTP_SECURITY": "none",
-            "MANYVOICES_MAIL_FROM": "manyvoices@hub.example.org",
-        }
-        yield inbox
 
 
 @pytest.fixture
