@@ -1,12 +1,13 @@
 """What happens when a forum tells us something: one function for each kind of event, in the order things happen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from plugin.deciding import Decision
 from plugin.delivery import put_up
 from plugin.events import (
     CommentApproved,
@@ -77,10 +78,11 @@ def take_comment(telling: Telling, event: WholeComment) -> int:
     discussion_id = save_discussion(telling.conn, telling.community.id, event.discussion, event.occurred_at)
     author_id = _author(telling, kept, event)
     place_comment(telling.conn, kept.id, event.comment, discussion_id=discussion_id, author_id=author_id)
-    _tag_by_profile(telling, kept.id, event.author)
+    history = decisions_for(telling.conn, [kept.id]).get(kept.id, [])
+    _tag_by_profile(telling, kept.id, event.author, history)
     if standing.text is not None:
         heard = heard_in(standing.text)
-        _tag(telling, kept.id, standing, heard)
+        _tag(telling, kept.id, standing, heard, history)
         _weigh(telling, kept, standing, heard)
     return kept.id
 
@@ -106,8 +108,10 @@ def welcome_member(telling: Telling, event: MemberJoined) -> None:
 def take_member(telling: Telling, event: MemberChanged) -> None:
     """Keep a member's new name, groups and declared types, and tag what they wrote accordingly."""
     author_id = save_author(telling.conn, telling.community.id, event.author, event.occurred_at)
-    for comment_id in comment_ids_by(telling.conn, author_id):
-        _tag_by_profile(telling, comment_id, event.author)
+    theirs = comment_ids_by(telling.conn, author_id)
+    histories = decisions_for(telling.conn, theirs)
+    for comment_id in theirs:
+        _tag_by_profile(telling, comment_id, event.author, histories.get(comment_id, []))
 
 
 def forget_member(telling: Telling, event: MemberRemoved) -> None:
@@ -127,8 +131,7 @@ def _author(telling: Telling, kept: Kept, event: WholeComment) -> int:
     return save_author(telling.conn, telling.community.id, event.author, event.occurred_at)
 
 
-def _tag(telling: Telling, comment_id: int, standing: Standing, heard: Heard) -> None:
-    history = decisions_for(telling.conn, [comment_id]).get(comment_id, [])
+def _tag(telling: Telling, comment_id: int, standing: Standing, heard: Heard, history: Sequence[Decision]) -> None:
     if any(decision.source == "text" and decision.text_at == standing.text_at for decision in history):
         return
     for tag in heard.tags:
@@ -144,9 +147,8 @@ def _tag(telling: Telling, comment_id: int, standing: Standing, heard: Heard) ->
         )
 
 
-def _tag_by_profile(telling: Telling, comment_id: int, author: Author) -> None:
+def _tag_by_profile(telling: Telling, comment_id: int, author: Author, history: Sequence[Decision]) -> None:
     declared = _declared_types(author)
-    history = decisions_for(telling.conn, [comment_id]).get(comment_id, [])
     last = {decision.type: decision.decided for decision in history if decision.source == "profile"}
     for type_ in declared:
         if last.get(type_) != "suggested":

@@ -26,10 +26,10 @@ def save_author(conn: sa.Connection, community_id: int, author: Author, told_at:
     if author.native_id is None:
         new: int = conn.execute(insert.returning(authors.c.id)).scalar_one()
         return new
+    # Whoever left stays without a name, whatever is still on its way.
+    may_be_told = sa.and_(authors.c.told_at <= told_at, authors.c.left_at.is_(None))
     conn.execute(
-        insert.on_conflict_do_update(
-            index_elements=["community_id", "native_id"], set_=told, where=authors.c.told_at <= told_at
-        )
+        insert.on_conflict_do_update(index_elements=["community_id", "native_id"], set_=told, where=may_be_told)
     )
     known: int = conn.execute(
         sa.select(authors.c.id).where(authors.c.community_id == community_id, authors.c.native_id == author.native_id)
