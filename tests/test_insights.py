@@ -42,6 +42,7 @@ def test_thanks_questions_and_emptiness_are_none(text):
         "I can't do this anymore. Tonight's the night I think.",
         "My tongue is swelling and I've used my pen. Nobody is coming, what do I do?",
         "He is tied to the chair with a sheet right now. Who do I phone?",
+        "My neighbour on ward 6 has been lying in blood since last night and no one answers the bell",
     ],
 )
 def test_a_person_in_danger_is_urgent(text):
