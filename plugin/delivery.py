@@ -19,6 +19,7 @@ from plugin.rendering import rendered
 from plugin.service import Service
 from plugin.store.communities import Community, community_by_id
 from plugin.store.insights import (
+    InsightStanding,
     Kind,
     StoredInsight,
     Waiting,
@@ -45,10 +46,11 @@ class Letter:
 
 def put_up(service: Service, conn: sa.Connection, community: Community, insight_id: int) -> None:
     """Put the mail up that an insight calls for now, if any; the basis is asked again when it is sent."""
-    kind: Kind = "urgent" if standing_of(conn, insight_id).is_urgent else "forward"
-    recipient = community.moderators_address if kind == "urgent" else community.editorial_address
-    if isinstance(basis_for(_sending(conn, community, insight_id, kind)), Withheld):
+    standing = standing_of(conn, insight_id)
+    kind: Kind = "urgent" if standing.is_urgent else "forward"
+    if isinstance(basis_for(_sending(standing, community, kind)), Withheld):
         return
+    recipient = community.moderators_address if kind == "urgent" else community.editorial_address
     message_id = _message_id(service, (insight_id, kind), recipient)
     waiting = put_out(conn, insight_id, kind, recipient, message_id, datetime.now(UTC))
     if waiting:
@@ -103,7 +105,7 @@ def _ready(service: Service, conn: sa.Connection, outbox_id: int) -> tuple[Waiti
     found = insight_by_id(conn, outbox_id)
     if community is None:
         return None
-    basis = basis_for(_sending(conn, community, waiting.insight_id, waiting.kind))
+    basis = basis_for(_sending(standing_of(conn, waiting.insight_id), community, waiting.kind))
     if isinstance(basis, Withheld) or found is None:
         reason = basis.reason if isinstance(basis, Withheld) else "the comment is gone"
         mark_mail(conn, outbox_id, "withheld", at=datetime.now(UTC), reason=reason)
@@ -125,16 +127,15 @@ def _mail(service: Service, waiting: Waiting, found: StoredInsight) -> Mail:
     )
 
 
-def _sending(conn: sa.Connection, community: Community, insight_id: int, kind: Kind) -> Sending:
-    state = standing_of(conn, insight_id)
+def _sending(standing: InsightStanding, community: Community, kind: Kind) -> Sending:
     return Sending(
         kind=kind,
-        state=state.comment_state,
-        source=state.source,
-        audience=state.audience,
+        state=standing.comment_state,
+        source=standing.source,
+        audience=standing.audience,
         forwarding=community.forwarding,
-        is_insight=state.is_insight,
-        is_urgent=state.is_urgent,
+        is_insight=standing.is_insight,
+        is_urgent=standing.is_urgent,
     )
 
 
