@@ -85,6 +85,15 @@ def prompt_for(community: Host, discussion: Discussion | None, url: str = "") ->
     )
 
 
+def question_mistake(question: str) -> str | None:
+    """Return what is wrong with a community's own question in one sentence, or None where it can be asked."""
+    try:
+        question.format(title="", roles="")
+    except (KeyError, IndexError, ValueError):
+        return "only {title} and {roles} may stand in braces"
+    return None
+
+
 def return_address(url: str, base_url: str) -> str:
     """Return `url` where it lies on the exact origin of `base_url`, otherwise `base_url`: nobody is sent elsewhere."""
     if len(url) > LONGEST_ADDRESS or BENT.search(url):

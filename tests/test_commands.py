@@ -176,6 +176,37 @@ def test_a_script_may_remove_without_being_asked(run) -> None:
     assert missing.stderr == "Error: There is no community ward. `manyvoices community list` shows them.\n"
 
 
+def test_what_is_set_for_a_community_is_changed_and_the_rest_stays(run, service: Service) -> None:
+    run(*WARD)
+    changed = run("community", "set", "ward", "--question", "Were you there as {roles}?", "--time-zone", "Asia/Kolkata")
+    assert changed.output == "Ward is changed: question, time zone.\n"
+    with reading(service.db) as conn:
+        (ward,) = all_communities(conn)
+    assert (ward.question, ward.time_zone, ward.public_tags) == ("Were you there as {roles}?", "Asia/Kolkata", "none")
+    run("community", "set", "ward", "--question", "", "--public-tags", "consented")
+    with reading(service.db) as conn:
+        (ward,) = all_communities(conn)
+    assert (ward.question, ward.time_zone, ward.public_tags) == (None, "Asia/Kolkata", "consented")
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("", "Name what to change"),
+        ("--time-zone Europe/Camelot", "not a time zone"),
+        ("--question {who}?", "only {title} and {roles} may stand in braces"),
+        ("--write-back http://10.0.0.1/", "must begin with https://"),
+        ("--editors nobody", "not a mail address"),
+        ("--expect wizard", "not a stakeholder type: wizard"),
+    ],
+)
+def test_a_change_that_cannot_be_right_is_refused_with_a_sentence(run, words: str, complaint: str) -> None:
+    run(*WARD)
+    refused = run("community", "set", "ward", *words.split())
+    assert refused.exit_code == 2
+    assert complaint in refused.stderr
+
+
 def test_somebody_is_made_editor_of_one_community(run, service: Service, community: Community) -> None:
     result = run("staff", "add", "Edith@Hub.example.org", "--role", "editor", "--community", "hub")
     assert result.output == (

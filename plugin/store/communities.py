@@ -1,7 +1,7 @@
 """The communities that we are attached to, and the secrets they sign with."""
 
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -16,13 +16,18 @@ from plugin.store.tables import communities, community_secrets
 PURPOSE = "community secret"
 STANDARD = "whsec_"
 Forwarding = Literal["notice", "ask"]
+PublicTags = Literal["none", "consented"]
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Community:
-    """A community as its owner set it up. `expected_types` are those it hopes to hear from."""
+    """A community as its owner set it up.
+
+    `expected_types` are those it hopes to hear from; `question` is how its panel asks, in its own words; `doors` say
+    where help is, by kind of need; `write_back_url` is where its forum takes what we tell it back.
+    """
 
     id: int
     slug: str
@@ -37,6 +42,11 @@ class Community:
     wait_minutes: int
     expected_types: tuple[str, ...]
     is_practice: bool
+    question: str | None
+    doors: Mapping[str, str]
+    time_zone: str
+    public_tags: PublicTags
+    write_back_url: str | None
     created_at: datetime
 
 
@@ -97,6 +107,11 @@ def move_community(
     """Store other addresses for a community that has moved."""
     places = {"base_url": base_url, "sign_up_url": sign_up_url, "sign_in_url": sign_in_url}
     conn.execute(sa.update(communities).where(communities.c.id == community_id).values(places))
+
+
+def change_community(conn: sa.Connection, community_id: int, **changes: object) -> None:
+    """Store other settings of a community, by the names of `Community`'s fields."""
+    conn.execute(sa.update(communities).where(communities.c.id == community_id).values(changes))
 
 
 def remove_community(conn: sa.Connection, community_id: int) -> None:

@@ -126,6 +126,7 @@ def put_out(
     A mail that was withheld is put up again: its comment may be back.
     """
     insert = insert_into(conn, outbox).values(
+        community_id=sa.select(insights.c.community_id).where(insights.c.id == insight_id).scalar_subquery(),
         insight_id=insight_id,
         kind=kind,
         channel="email",

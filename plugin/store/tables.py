@@ -1,4 +1,8 @@
-"""Every table we own. People's words stand in `comments.text` and nowhere else for longer than a job takes."""
+"""Every table we own.
+
+People's words stand in `comments.text`, and until they are posted in `kept_words`, where only their writer's link
+opens them. They stand nowhere else for longer than a job takes.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -67,6 +71,15 @@ communities = sa.Table(
     sa.Column("wait_minutes", sa.Integer, nullable=False, server_default="15"),
     sa.Column("expected_types", sa.JSON, nullable=False),
     sa.Column("is_practice", sa.Boolean, nullable=False, server_default=sa.false()),
+    # How its panel asks a guest, in its own words; empty: our wording.
+    sa.Column("question", sa.Text),
+    # Where help is, by kind of need; what is not in here has the default of plugin/doors.py.
+    sa.Column("doors", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("time_zone", sa.String(64), nullable=False, server_default="Europe/London"),
+    # none, or consented: whether a tag may stand beside a comment once its author agreed.
+    sa.Column("public_tags", sa.String(16), nullable=False, server_default="none"),
+    # Where the forum takes what we tell it back: docs/standard-webhooks.md.
+    sa.Column("write_back_url", sa.Text),
     _when("created_at"),
 )
 
@@ -151,6 +164,12 @@ comments = sa.Table(
     _when("deleted_at", nullable=True),
     sa.Column("source", sa.String(16), nullable=False),
     _when("received_at"),
+    # Nothing of it is forwarded before its author agrees, whatever the community's setting: direct and kept words.
+    sa.Column("is_asked", sa.Boolean, nullable=False, server_default=sa.false()),
+    # A program may have sent it: a person has to look first.
+    _when("held_at", nullable=True),
+    # Its author had it erased: it is refused from every source for good.
+    _when("erased_at", nullable=True),
     sa.UniqueConstraint("community_id", "native_id", "created_at"),
 )
 
@@ -192,12 +211,110 @@ insights = sa.Table(
     sa.Column("state", sa.String(16), nullable=False, server_default="new"),
 )
 
-# Rows waiting to be sent, one for each recipient; `status` is one of waiting, sending, sent, withheld, failed.
+# Append-only: what was done with an insight (plugin/outcomes.py has the table of steps). The newest row's state is
+# also in `insights.state`. `title` and `link` say where it was used, `body` who it was passed to.
+insight_steps = sa.Table(
+    "insight_steps",
+    metadata,
+    _id(),
+    _of("insight_id", "insights"),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("title", sa.Text),
+    sa.Column("link", sa.Text),
+    sa.Column("body", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("by", sa.String(128), nullable=False),
+    _when("at"),
+)
+
+# Append-only: what the author of a comment agreed to, and when they took it back. `wording` is the version they read.
+receipts = sa.Table(
+    "receipts",
+    metadata,
+    _id(),
+    _of("comment_id", "comments"),
+    sa.Column("purpose", sa.String(16), nullable=False),
+    sa.Column("given", sa.Boolean, nullable=False),
+    sa.Column("wording", sa.String(16), nullable=False),
+    _when("at"),
+)
+
+# Append-only: how an author wants to be credited. A chosen name is sealed.
+credits = sa.Table(
+    "credits",
+    metadata,
+    _id(),
+    _of("comment_id", "comments"),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("sealed_name", sa.Text),
+    _when("at"),
+)
+
+# The links that open somebody's own page: the digest of each, never the link.
+private_links = sa.Table(
+    "private_links",
+    metadata,
+    _id(),
+    _of("author_id", "authors"),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    _when("created_at"),
+    _when("expires_at", nullable=True),
+)
+
+# Where a contributor wants to be told, sealed. Nothing but the request to confirm goes there before `verified_at`.
+addresses = sa.Table(
+    "addresses",
+    metadata,
+    _id(),
+    sa.Column("author_id", sa.ForeignKey("authors.id", ondelete="CASCADE"), nullable=False, unique=True),
+    sa.Column("sealed", sa.Text, nullable=False),
+    # each, daily, weekly, or never.
+    sa.Column("frequency", sa.String(16), nullable=False),
+    _when("asked_at"),
+    _when("verified_at", nullable=True),
+    # The last step that they were told of.
+    sa.Column("told_up_to", sa.Integer, nullable=False, server_default="0"),
+    _when("told_at", nullable=True),
+)
+
+# Words that somebody keeps while they sign up, under a key that stands in their link only: `digest` finds the row,
+# the rest of it is closed to us. `url` is the page they came from.
+kept_words = sa.Table(
+    "kept_words",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    _of("discussion_id", "discussions", nullable=True),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    _when("kept_at"),
+    _when("expires_at"),
+)
+
+# What was chosen for kept words, waiting for the comment with the same fingerprint; the choice is sealed.
+kept_marks = sa.Table(
+    "kept_marks",
+    metadata,
+    _id(),
+    _of("discussion_id", "discussions"),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("sealed", sa.Text, nullable=False),
+    _when("expires_at"),
+    sa.UniqueConstraint("discussion_id", "fingerprint"),
+)
+
+# Rows waiting to be sent, one for each recipient; `status` is one of waiting, sending, sent, withheld, failed,
+# recalled. A mail to a contributor names them in `author_id`: their address is read when it is sent.
 outbox = sa.Table(
     "outbox",
     metadata,
     _id(),
-    _of("insight_id", "insights"),
+    _of("community_id", "communities"),
+    # A recall outlives the insight that it recalls.
+    sa.Column("insight_id", sa.ForeignKey("insights.id", ondelete="SET NULL"), index=True),
+    _of("author_id", "authors", nullable=True),
+    sa.Column("recalls_id", sa.ForeignKey("outbox.id", ondelete="SET NULL"), index=True),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("channel", sa.String(16), nullable=False),
     sa.Column("recipient", sa.Text, nullable=False),
@@ -209,6 +326,11 @@ outbox = sa.Table(
     sa.Column("round", sa.Integer, nullable=False, server_default="1"),
     _when("created_at"),
     _when("finished_at", nullable=True),
+    # For a recall: who said that their copy is gone.
+    _when("confirmed_at", nullable=True),
+    sa.Column("confirmed_by", sa.String(128)),
+    # For news: the last step that it tells of.
+    sa.Column("up_to", sa.Integer),
     sa.UniqueConstraint("insight_id", "kind", "recipient"),
 )
 

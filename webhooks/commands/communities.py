@@ -1,4 +1,4 @@
-"""Commands for the communities that we are attached to: community add, list, show, rotate-secret, remove."""
+"""Commands for the communities that we are attached to: community add, list, show, set, rotate-secret, remove."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -100,10 +100,42 @@ def show(slug: str) -> None:
         ("forwarding", community.forwarding),
         ("waits", f"{community.wait_minutes} minutes"),
         ("expects", ", ".join(community.expected_types)),
+        ("asks", community.question or "in our own words"),
+        ("public tags", community.public_tags),
+        ("time zone", community.time_zone),
+        ("write back", community.write_back_url or "nowhere"),
         ("attached", f"{community.created_at:%d %B %Y}"),
         ("secrets", f"{secrets} live"),
     ):
         click.echo(f"{word:<12}{value}")
+
+
+@click.command("set")
+@click.argument("slug")
+@click.option("--name", help="How people call it.")
+@click.option("--question", help="How its panel asks a guest, with {title} and {roles}; empty for our own wording.")
+@click.option("--editors", "editorial_address", help="The address that insights are mailed to.")
+@click.option("--moderators", "moderators_address", help="The address for what is urgent.")
+@click.option("--forwarding", type=click.Choice(["notice", "ask"]), help="Whether public comments are forwarded.")
+@click.option("--wait", "wait_minutes", type=click.IntRange(0, 1440), help="Minutes before an insight is forwarded.")
+@click.option("--expect", "expected_types", multiple=True, help="A stakeholder type it hopes to hear from; repeatable.")
+@click.option("--public-tags", type=click.Choice(["none", "consented"]), help="Whether a tag may show on the forum.")
+@click.option("--time-zone", help="Where its people are, such as Europe/London.")
+@click.option("--write-back", "write_back_url", help="Where its forum takes what we tell it; empty for nowhere.")
+@click.option("--private-host", help="The one host that need not be public and may do without https.")
+def set_(slug: str, private_host: str | None, **given: Any) -> None:
+    """Change what is set for a community; what is not named stays."""
+    from plugin.store.communities import change_community
+    from plugin.store.opening import writing
+
+    changes = {name: value for name, value in given.items() if value is not None and value != ()}
+    if not changes:
+        raise click.UsageError("Name what to change: see --help.")
+    _check_changes(changes, private_host)
+    with database(settings()) as db, writing(db) as conn:
+        community = _named(conn, slug)
+        change_community(conn, community.id, **changes)
+    click.echo(f"{community.name} is changed: {', '.join(sorted(changes)).replace('_', ' ')}.")
 
 
 @click.command("rotate-secret")
@@ -183,6 +215,26 @@ def _check(slug: str, about: dict[str, Any], private_host: str | None) -> None:
     _check_types(about["expected_types"])
 
 
+def _check_changes(changes: dict[str, Any], private_host: str | None) -> None:
+    """Stop on the first change that cannot be right, and make the rest as they are stored."""
+    from zoneinfo import available_timezones
+
+    from plugin.prompting import question_mistake
+
+    for option, name in (("--editors", "editorial_address"), ("--moderators", "moderators_address")):
+        if name in changes and not ADDRESS.fullmatch(changes[name]):
+            raise click.BadParameter("not a mail address", param_hint=option)
+    if changes.get("time_zone", "Europe/London") not in available_timezones():
+        raise click.BadParameter("not a time zone such as Europe/London", param_hint="--time-zone")
+    if changes.get("write_back_url"):
+        _check_url("--write-back", changes["write_back_url"], private_host)
+    if mistake := question_mistake(changes.get("question", "")):
+        raise click.BadParameter(mistake, param_hint="--question")
+    _check_types(changes.get("expected_types", ()))
+    for name in ("question", "write_back_url"):
+        changes.update({name: changes[name] or None} if name in changes else {})
+
+
 def _check_url(option: str, url: str, private_host: str | None) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
@@ -216,6 +268,7 @@ COMMANDS = {
     "add": (f"{__name__}:add", "Attach a community, and print its secret once."),
     "list": (f"{__name__}:list_", "List the communities."),
     "show": (f"{__name__}:show", "Show what is known of one."),
+    "set": (f"{__name__}:set_", "Change what is set for one."),
     "rotate-secret": (f"{__name__}:rotate_secret", "Give one a new secret; the old one counts for a while."),
     "remove": (f"{__name__}:remove", "Remove one with all that it told us."),
 }
