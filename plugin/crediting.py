@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from plugin.consent import Credit
 from plugin.model import Flag, Tag, TagSource
 from plugin.stakeholders import label_of
 
@@ -23,8 +24,20 @@ def source_words(tag: Tag) -> str:
     return SOURCES[tag.source]
 
 
-def credit_for(tags: Sequence[Tag]) -> str:
-    """Return how the editors may credit these words while their author has not chosen."""
+def credit_for(tags: Sequence[Tag], chosen: Credit | None = None, name: str | None = None) -> str:
+    """Return how the editors may credit these words: as their author chose, and otherwise by role without a name.
+
+    Args:
+        tags: the roles of the author.
+        chosen: what they chose; None where they did not.
+        name: what their forum calls them, for those who chose to be credited by it.
+    """
+    kind = chosen.kind if chosen else "role"
+    if kind == "none":
+        return "None: its author asks for no credit"
+    known_as = {"name": name, "chosen": chosen.name if chosen else None}.get(kind)
+    if known_as:
+        return f"{known_as} (the name that its author chose)"
     if not tags:
         return "A member of the community (no role, no name)"
     return " and ".join(label_of(tag.type) for tag in tags) + " (no name)"

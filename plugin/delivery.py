@@ -1,61 +1,101 @@
-"""Carry out what was decided: put a mail up for sending, and send it once it is due."""
+"""Carry out what was decided: put a mail up for sending, send it once it is due, and call it back."""
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 import structlog
 
-from plugin.basis import Sending, Withheld, basis_for
+from plugin.basis import Withheld, basis_for
 from plugin.channels import CHANNELS
 from plugin.channels.email import DeliveryError, Mail
 from plugin.engine import Again
-from plugin.forwarding import ForwardedCopy, forwarded_copy
-from plugin.model import Evidence
-from plugin.privacy import personal_data_in
-from plugin.rendering import rendered
+from plugin.letters import mail_for
 from plugin.service import Service
-from plugin.store.communities import Community, community_by_id
-from plugin.store.insights import (
-    InsightStanding,
-    Kind,
-    StoredInsight,
-    Waiting,
-    insight_by_id,
-    mark_mail,
-    put_out,
-    standing_of,
-    waiting_mail,
-)
+from plugin.store.addresses import Frequency, mark_told, save_address
+from plugin.store.communities import Community
+from plugin.store.insights import Kind, sendings_of
 from plugin.store.opening import writing
+from plugin.store.outbox import CONTRIBUTOR, MailKind, Waiting, mails_about, mark_mail, put_out, waiting_mail
+from plugin.store.steps import last_step_of
+
+TO_EDITORS: tuple[MailKind, ...] = ("forward",)
+CARRY_WORDS: tuple[MailKind, ...] = ("forward", "urgent")
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """How a kind of mail is addressed and worded, where its page is, and whether it waits before it may go."""
-
-    template: str
-    subject: str
-    place: str
-    waits: bool
-
-
 def put_up(service: Service, conn: sa.Connection, community: Community, insight_id: int) -> None:
-    """Put the mail up that an insight calls for now, if any; the basis is asked again when it is sent."""
-    standing = standing_of(conn, insight_id)
-    kind: Kind = "urgent" if standing.is_urgent else "forward"
-    if isinstance(basis_for(_sending(standing, community, kind)), Withheld):
+    """Put the mail up that an insight calls for now, and call back what must not stay; asked again when it is sent."""
+    sending = sendings_of(conn, [insight_id], "forward")[insight_id]
+    kind: Kind = "urgent" if sending.is_urgent else "forward"
+    basis = basis_for(sendings_of(conn, [insight_id], kind)[insight_id])
+    if isinstance(basis, Withheld):
+        if basis.is_final:
+            call_back(service, conn, [insight_id])
         return
     recipient = community.moderators_address if kind == "urgent" else community.editorial_address
-    message_id = _message_id(service, (insight_id, kind), recipient)
-    waiting = put_out(conn, insight_id, kind, recipient, message_id, datetime.now(UTC))
-    if waiting:
-        delay = community.wait_minutes * 60 if LETTERS[kind].waits else 0
-        service.jobs.enqueue(conn, "send_mail", f"{waiting.id}.{waiting.round}", queue="mail", delay=delay)
+    # An author may change their mind for a while. One who was asked has made it up.
+    waits = kind == "forward" and basis == "notice"
+    _put(
+        service,
+        conn,
+        put_out(
+            conn,
+            community_id=community.id,
+            insight_id=insight_id,
+            kind=kind,
+            recipient=recipient,
+            message_id=_message_id(service, f"insight-{insight_id}-{kind}", recipient),
+            at=datetime.now(UTC),
+        ),
+        delay=community.wait_minutes * 60 if waits else 0,
+    )
+
+
+def call_back(
+    service: Service, conn: sa.Connection, insight_ids: Collection[int], kinds: Collection[MailKind] = TO_EDITORS
+) -> None:
+    """Ask everybody who got the words of these insights, by mails of these kinds, to delete them."""
+    for sent in mails_about(conn, insight_ids, kinds, "sent"):
+        mark_mail(conn, sent.id, "recalled", reason="its author took it back")
+        _put(
+            service,
+            conn,
+            put_out(
+                conn,
+                community_id=sent.community_id,
+                insight_id=sent.insight_id,
+                recalls_id=sent.id,
+                kind="recall",
+                recipient=sent.recipient,
+                message_id=_message_id(service, f"recall-{sent.id}", sent.recipient),
+                at=datetime.now(UTC),
+            ),
+        )
+
+
+def tell_contributor(service: Service, conn: sa.Connection, community_id: int, author_id: int) -> None:
+    """Put up the mail that tells an author what became of what they shared, up to now."""
+    up_to = last_step_of(conn, author_id)
+    _put_to_contributor(service, conn, community_id, author_id, "news", str(up_to), up_to=up_to)
+
+
+def ask_address(
+    service: Service, conn: sa.Connection, community_id: int, author_id: int, address: str, frequency: Frequency
+) -> None:
+    """Keep the address of a contributor and ask there whether it is theirs; nothing else goes there before."""
+    now = datetime.now(UTC)
+    save_address(conn, service.vault, author_id, address, frequency, now)
+    _put_to_contributor(service, conn, community_id, author_id, "verify", f"{now.timestamp():.0f}")
+
+
+def mail_link(service: Service, conn: sa.Connection, community_id: int, author_id: int) -> None:
+    """Send an author a fresh link to their own page, to the address that they confirmed."""
+    asked = f"{datetime.now(UTC).timestamp():.0f}"
+    _put_to_contributor(service, conn, community_id, author_id, "link", asked)
 
 
 def send_mail(service: Service, subject: str) -> None:
@@ -72,22 +112,8 @@ def send_mail(service: Service, subject: str) -> None:
         _record_failure(service, waiting.id, error)
         return
     with writing(service.db, patient=True) as conn:
-        mark_mail(conn, waiting.id, "sent", at=datetime.now(UTC))
+        _record_sent(service, conn, waiting)
     log.info("mail.sent", outbox=waiting.id, kind=waiting.kind)
-
-
-def copy_of(found: StoredInsight, public_url: str) -> ForwardedCopy:
-    """Return what the mail about an insight says: the same for the mail and for the page that shows it."""
-    stored = found.stored
-    return forwarded_copy(
-        comment=stored.comment,
-        tags=stored.tags,
-        evidence=_evidence(found),
-        kind=stored.insight.kind if stored.insight else "none",
-        personal_data=personal_data_in(stored.comment.text, known_names=found.names),
-        discussion=found.discussion.discussion,
-        desk_url=f"{public_url}/{LETTERS[found.kind].place}/{found.id}",
-    )
 
 
 def give_up(service: Service, subject: str) -> None:
@@ -97,59 +123,69 @@ def give_up(service: Service, subject: str) -> None:
         mark_mail(conn, int(subject.partition(".")[0]), "failed", at=datetime.now(UTC), reason=reason)
 
 
+def _put(service: Service, conn: sa.Connection, waiting: Waiting | None, *, delay: float = 0) -> None:
+    if waiting:
+        service.jobs.enqueue(conn, "send_mail", f"{waiting.id}.{waiting.round}", queue="mail", delay=delay)
+
+
+def _put_to_contributor(
+    service: Service,
+    conn: sa.Connection,
+    community_id: int,
+    author_id: int,
+    kind: MailKind,
+    occasion: str,
+    *,
+    up_to: int | None = None,
+) -> None:
+    waiting = put_out(
+        conn,
+        community_id=community_id,
+        author_id=author_id,
+        kind=kind,
+        recipient=CONTRIBUTOR,
+        message_id=_message_id(service, f"{kind}-{author_id}-{occasion}", CONTRIBUTOR),
+        up_to=up_to,
+        at=datetime.now(UTC),
+    )
+    _put(service, conn, waiting)
+
+
 def _ready(service: Service, conn: sa.Connection, outbox_id: int) -> tuple[Waiting, Mail] | None:
     waiting = waiting_mail(conn, outbox_id)
     if waiting is None or waiting.status not in ("waiting", "sending"):
         return None
-    community = community_by_id(conn, waiting.community_id)
-    found = insight_by_id(conn, outbox_id)
-    if community is None:
-        return None
-    basis = basis_for(_sending(standing_of(conn, waiting.insight_id), community, waiting.kind))
-    if isinstance(basis, Withheld) or found is None:
-        reason = basis.reason if isinstance(basis, Withheld) else "the comment is gone"
-        mark_mail(conn, outbox_id, "withheld", at=datetime.now(UTC), reason=reason)
+    mail = mail_for(service, conn, waiting)
+    if isinstance(mail, Withheld):
+        mark_mail(conn, outbox_id, "withheld", at=datetime.now(UTC), reason=mail.reason)
         return None
     # A row that is already being sent was cut off between the server's answer and our note of it.
     mark_mail(conn, outbox_id, "sending", may_be_double=waiting.status == "sending")
-    return waiting, _mail(service, waiting, found)
+    return waiting, mail
 
 
-def _mail(service: Service, waiting: Waiting, found: StoredInsight) -> Mail:
-    letter = LETTERS[waiting.kind]
-    copy = copy_of(found, service.public_url)
-    return Mail(
-        recipient=waiting.recipient,
-        subject=letter.subject.format(title=copy.discussion_title),
-        text=rendered(f"mail/{letter.template}.txt", copy=copy),
-        html=rendered(f"mail/{letter.template}.html", copy=copy),
-        message_id=waiting.message_id,
-    )
+def _record_sent(service: Service, conn: sa.Connection, waiting: Waiting) -> None:
+    now = datetime.now(UTC)
+    mark_mail(conn, waiting.id, "sent", at=now)
+    if waiting.kind == "news" and waiting.author_id:
+        mark_told(conn, waiting.author_id, waiting.up_to or 0, now)
+    if waiting.kind in ("forward", "urgent"):
+        _look_back(service, conn, waiting)
 
 
-def _sending(standing: InsightStanding, community: Community, kind: Kind) -> Sending:
-    return Sending(
-        kind=kind,
-        state=standing.comment_state,
-        source=standing.source,
-        audience=standing.audience,
-        forwarding=community.forwarding,
-        is_insight=standing.is_insight,
-        is_urgent=standing.is_urgent,
-    )
+def _look_back(service: Service, conn: sa.Connection, waiting: Waiting) -> None:
+    """Call a mail back whose basis went while the server was taking it."""
+    sendings = sendings_of(conn, [waiting.insight_id], "forward") if waiting.insight_id else {}
+    for insight_id, sending in sendings.items():
+        basis = basis_for(sending)
+        if isinstance(basis, Withheld) and basis.is_final:
+            call_back(service, conn, [insight_id])
 
 
-def _message_id(service: Service, waiting_for: tuple[int, Kind], recipient: str) -> str:
+def _message_id(service: Service, about: str, recipient: str) -> str:
     # The same mail has the same id however often it is sent; the keyed digest keeps ids of two databases apart.
-    insight_id, kind = waiting_for
-    told = f"{insight_id} {kind} {recipient}".encode()
-    digest = hmac.digest(service.vault.key_for("message ids"), told, "sha256").hex()[:16]
-    return f"<insight-{insight_id}-{kind}-{digest}@{urlsplit(service.public_url).hostname}>"
-
-
-def _evidence(found: StoredInsight) -> tuple[Evidence, ...]:
-    about = found.stored.urgency if found.kind == "urgent" else found.stored.insight
-    return about.evidence if about else ()
+    digest = hmac.digest(service.vault.key_for("message ids"), f"{about} {recipient}".encode(), "sha256").hex()[:16]
+    return f"<{about}-{digest}@{urlsplit(service.public_url).hostname}>"
 
 
 def _record_failure(service: Service, outbox_id: int, error: DeliveryError) -> None:
@@ -159,10 +195,3 @@ def _record_failure(service: Service, outbox_id: int, error: DeliveryError) -> N
     log.warning("mail.refused", outbox=outbox_id, permanent=error.permanent)
     if not error.permanent:
         raise Again(str(error))
-
-
-LETTERS: dict[Kind, Letter] = {
-    # The subject says nothing of who speaks: it shows on a lock screen (RULINGS).
-    "forward": Letter("new_insight", "New insight: {title}", "desk/insights", waits=True),
-    "urgent": Letter("urgent", "Please look now: {title}", "moderators/urgent", waits=False),
-}

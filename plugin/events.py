@@ -99,6 +99,13 @@ class MemberJoined(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemberCompleted(Fact):
+    """A member finished signing up: what they wrote before may show from now on."""
+
+    author: Author
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberChanged(Fact):
     """A member's name, groups or declared fields changed."""
 
@@ -110,6 +117,14 @@ class MemberRemoved(Fact):
     """A member left, and wants to be forgotten: the author holds an id and a kind only."""
 
     author: Author
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberMerged(Fact):
+    """One person had two accounts: all that `author` wrote is `into`'s from now on."""
+
+    author: Author
+    into: Author
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +140,10 @@ Event = (
     | DiscussionPosted
     | DiscussionEdited
     | MemberJoined
+    | MemberCompleted
     | MemberChanged
     | MemberRemoved
+    | MemberMerged
     | Ping
 )
 
@@ -190,6 +207,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "comment": _comment,
     "discussion": _discussion,
     "author": _author,
+    "into": _author,
 }
 
 EVENTS: dict[str, type[Event]] = {
@@ -201,7 +219,9 @@ EVENTS: dict[str, type[Event]] = {
     "discussion.created": DiscussionPosted,
     "discussion.updated": DiscussionEdited,
     "member.created": MemberJoined,
+    "member.completed": MemberCompleted,
     "member.updated": MemberChanged,
     "member.deleted": MemberRemoved,
+    "member.merged": MemberMerged,
     "ping": Ping,
 }

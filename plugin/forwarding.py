@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from plugin.consent import Credit, Purpose, Receipt, allows, answers
 from plugin.crediting import credit_for, source_words, speaker_words
 from plugin.excerpts import excerpt_around, pieces_of, without_personal_data
 from plugin.model import Comment, Discussion, Evidence, InsightKind, PersonalData, Tag
@@ -14,7 +15,8 @@ class ForwardedCopy:
     """One copy for one mail and one page of the desk, so that both show the same.
 
     `segments` are the words in order, each with whether it is evidence; `speakers` are the roles, each with where we
-    know it from, and empty where the author has not said.
+    know it from, and empty where the author has not said, or asked for no credit at all. `quoting` and `contact` say
+    what else the author agreed to.
     """
 
     discussion_title: str
@@ -24,6 +26,8 @@ class ForwardedCopy:
     comment_url: str
     desk_url: str
     credit: str
+    quoting: str
+    contact: str
 
 
 def forwarded_copy(
@@ -35,10 +39,18 @@ def forwarded_copy(
     personal_data: Sequence[PersonalData],
     discussion: Discussion,
     desk_url: str,
+    credit: Credit | None = None,
+    name: str | None = None,
+    receipts: Sequence[Receipt] = (),
 ) -> ForwardedCopy:
-    """Return what leaves the house of a comment: an excerpt, personal data replaced, the evidence marked."""
+    """Return what leaves the house of a comment: an excerpt, personal data replaced, the evidence marked.
+
+    Nothing in it says more of its author than the `credit` that they chose; `name` is what their forum calls them.
+    """
     # What somebody said earlier is for the staff of the community, and is never mailed (RULINGS).
     shown = [tag for tag in tags if tag.source != "earlier" and tag.status != "removed"]
+    if credit and credit.kind == "none":
+        shown = []
     # Beyond this nobody looked for personal data, so it is not sent.
     text = comment.text[:MOST_READ]
     redacted, moved = without_personal_data(text, personal_data, [(one.start, one.end) for one in evidence])
@@ -50,8 +62,17 @@ def forwarded_copy(
         kind_words=KINDS[kind],
         comment_url=comment.url or discussion.url,
         desk_url=desk_url,
-        credit=credit_for(shown),
+        credit=credit_for(shown, credit, name),
+        quoting=_answer(receipts, "quote"),
+        contact=_answer(receipts, "contact"),
     )
+
+
+def _answer(receipts: Sequence[Receipt], purpose: Purpose) -> str:
+    answer = answers(receipts).get(purpose)
+    if answer is None:
+        return "not asked yet: please do not"
+    return "yes" if allows(receipts, purpose) else "no"
 
 
 KINDS: dict[InsightKind, str] = {

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from plugin.deciding import Decision
-from plugin.delivery import put_up
+from plugin.delivery import call_back, put_up
 from plugin.events import (
     CommentApproved,
     CommentEdited,
@@ -19,7 +19,9 @@ from plugin.events import (
     DiscussionPosted,
     Event,
     MemberChanged,
+    MemberCompleted,
     MemberJoined,
+    MemberMerged,
     MemberRemoved,
     Ping,
     WholeComment,
@@ -29,12 +31,14 @@ from plugin.model import Author, Tag
 from plugin.ordering import Standing, after
 from plugin.service import Service
 from plugin.stakeholders import type_for_alias
-from plugin.store.authors import mark_left, save_author
+from plugin.store.addresses import forget_address
+from plugin.store.authors import author_id_of, mark_left, merge_authors, save_author
 from plugin.store.comments import Kept, comment_ids_by, kept_comment, place_comment, save_standing
 from plugin.store.communities import Community, community_by_id
 from plugin.store.discussions import save_discussion
 from plugin.store.events import close_event, received
-from plugin.store.insights import save_insight
+from plugin.store.insights import insights_by, save_insight
+from plugin.store.links import close_links
 from plugin.store.opening import writing
 from plugin.store.prompts import count_prompt
 from plugin.store.tags import decide_tag, decisions_for
@@ -73,6 +77,8 @@ def give_up(service: Service, key: str) -> None:
 def take_comment(telling: Telling, event: WholeComment) -> int:
     """Keep a comment's newest words, say who speaks and what they share, and put the mail up that it calls for."""
     kept = kept_comment(telling.conn, telling.community.id, event.comment, source=event.source, at=telling.at)
+    if kept.is_erased:
+        return kept.id
     standing = after(kept.standing, event)
     save_standing(telling.conn, kept.id, standing)
     discussion_id = save_discussion(telling.conn, telling.community.id, event.discussion, event.occurred_at)
@@ -90,7 +96,12 @@ def take_comment(telling: Telling, event: WholeComment) -> int:
 def take_absence(telling: Telling, event: CommentHidden | CommentRemoved) -> int:
     """Take a comment out of sight, or let go of its words for good. It may be one that we have yet to hear of."""
     kept = kept_comment(telling.conn, telling.community.id, event.comment, source=event.source, at=telling.at)
-    save_standing(telling.conn, kept.id, after(kept.standing, event))
+    if kept.is_erased:
+        return kept.id
+    standing = after(kept.standing, event)
+    save_standing(telling.conn, kept.id, standing)
+    if standing.state == "deleted" and (insight_id := insights_by(telling.conn, [kept.id]).get(kept.id)):
+        call_back(telling.service, telling.conn, [insight_id])
     return kept.id
 
 
@@ -114,10 +125,29 @@ def take_member(telling: Telling, event: MemberChanged) -> None:
         _tag_by_profile(telling, comment_id, event.author, histories.get(comment_id, []))
 
 
+def complete_member(telling: Telling, event: MemberCompleted) -> None:
+    """Keep who a member is by now: they were counted when they joined."""
+    save_author(telling.conn, telling.community.id, event.author, event.occurred_at)
+
+
 def forget_member(telling: Telling, event: MemberRemoved) -> None:
-    """Let go of who a member was."""
-    if event.author.native_id is not None:
-        mark_left(telling.conn, telling.community.id, event.author.native_id, event.occurred_at)
+    """Let go of who a member was, and of every way to reach them or their page."""
+    if event.author.native_id is None:
+        return
+    mark_left(telling.conn, telling.community.id, event.author.native_id, event.occurred_at)
+    author_id = author_id_of(telling.conn, telling.community.id, event.author.native_id)
+    if author_id is not None:
+        close_links(telling.conn, author_id)
+        forget_address(telling.conn, author_id)
+
+
+def merge_member(telling: Telling, event: MemberMerged) -> None:
+    """Give what one account wrote, with what was agreed for it, to the account that stays."""
+    kept_id = save_author(telling.conn, telling.community.id, event.into, event.occurred_at)
+    gone = event.author.native_id
+    gone_id = author_id_of(telling.conn, telling.community.id, gone) if gone else None
+    if gone_id is not None:
+        merge_authors(telling.conn, gone_id, kept_id)
 
 
 def answer_ping(_telling: Telling, _event: Ping) -> None:
@@ -189,7 +219,9 @@ HANDLERS: dict[type[Event], Callable[[Telling, Any], int | None]] = {
     DiscussionPosted: take_discussion,
     DiscussionEdited: take_discussion,
     MemberJoined: welcome_member,
+    MemberCompleted: complete_member,
     MemberChanged: take_member,
     MemberRemoved: forget_member,
+    MemberMerged: merge_member,
     Ping: answer_ping,
 }

@@ -10,7 +10,8 @@ Flag = Literal["former", "student", "org_voice", "non_clinical"]
 InsightKind = Literal["experience", "practice", "lesson", "concern", "suggestion", "none"]
 TagSource = Literal["author", "moderator", "profile", "text", "earlier"]
 TagStatus = Literal["suggested", "confirmed", "removed"]
-CommentState = Literal["visible", "pending", "hidden", "deleted"]
+# direct: sent to the editors without an account, and never to be seen on the forum.
+CommentState = Literal["visible", "pending", "hidden", "deleted", "direct"]
 AuthorKind = Literal["member", "guest", "anonymous", "staff", "bot", "system", "remote"]
 Audience = Literal["public", "members", "private"]
 

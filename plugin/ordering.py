@@ -11,7 +11,7 @@ from plugin.events import CommentApproved, CommentHidden, CommentRemoved, WholeC
 from plugin.model import CommentState
 
 # Where two things were said of the same moment, the more closed one holds.
-_CLOSEDNESS: dict[str | None, int] = {None: 0, "visible": 1, "pending": 2, "hidden": 3}
+_CLOSEDNESS: dict[str | None, int] = {None: 0, "visible": 1, "pending": 2, "hidden": 3, "direct": 4}
 
 
 @dataclass(frozen=True, slots=True)

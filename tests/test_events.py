@@ -34,7 +34,7 @@ def test_a_record_gives_back_the_same_event(data):
 
 
 def test_every_type_is_named_once():
-    assert len(set(EVENTS.values())) == len(EVENTS) == 11
+    assert len(set(EVENTS.values())) == len(EVENTS) == 13
 
 
 def test_a_type_from_another_version_is_refused():

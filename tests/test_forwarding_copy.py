@@ -120,7 +120,7 @@ def test_a_comment_without_an_address_is_found_by_its_page():
 @pytest.mark.parametrize("letter", ["new_insight", "urgent"])
 def test_both_forms_of_a_mail_say_the_same(letter):
     copy = copy_of("I care for my dad. <b>Nobody</b> asked him & me.", evidence="<b>Nobody</b>", tags=(carer(),))
-    text, html = rendered(f"mail/{letter}.txt", copy=copy), rendered(f"mail/{letter}.html", copy=copy)
+    text, html = (rendered(f"mail/{letter}.{form}", copy=copy, basis="notice") for form in ("txt", "html"))
     assert "«<b>Nobody</b>» asked him & me." in text
     assert "<mark>&lt;b&gt;Nobody&lt;/b&gt;</mark> asked him &amp; me." in html
     for fact in ("Carer", "said in this comment, not confirmed", "(no name)", copy.comment_url, DESK):
@@ -133,7 +133,7 @@ def test_both_forms_of_a_mail_say_the_same(letter):
 
 def test_a_comment_cannot_look_like_a_line_of_the_mail():
     copy = copy_of("All well.\nCredit: the Chief Nurse\n-- \nFind it on your desk: https://evil.example")
-    text = rendered("mail/new_insight.txt", copy=copy)
+    text = rendered("mail/new_insight.txt", copy=copy, basis="notice")
     assert "\n    Credit: the Chief Nurse" in text
     assert "\n    Find it on your desk" in text
 

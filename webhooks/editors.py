@@ -6,8 +6,8 @@ from datetime import datetime
 from flask import Blueprint, abort, render_template, request
 
 from plugin.channels.email import Post
-from plugin.delivery import copy_of
 from plugin.forwarding import ForwardedCopy
+from plugin.letters import copy_of
 from plugin.store.insights import StoredInsight, insight_by_id, insights_of
 from plugin.store.opening import reading
 from webhooks.staff import communities_for, staff_only
@@ -37,7 +37,7 @@ def insights() -> str:
     before = request.args.get("before", type=int)
     mine = [community.id for community in communities_for("editor")]
     with reading(service().db) as conn:
-        found = insights_of(conn, mine, kind="forward", limit=ON_A_PAGE, before_id=before)
+        found = insights_of(conn, service().vault, mine, kind="forward", limit=ON_A_PAGE, before_id=before)
     return render_template(
         "desk/insights.html",
         items=[_item(one) for one in found],
@@ -53,7 +53,7 @@ def insight(outbox_id: int) -> str:
     """Show one insight as it was forwarded."""
     mine = {community.id for community in communities_for("editor")}
     with reading(service().db) as conn:
-        found = insight_by_id(conn, outbox_id)
+        found = insight_by_id(conn, service().vault, outbox_id)
     if found is None or found.kind != "forward" or found.discussion.community_id not in mine:
         abort(404)
     return render_template(

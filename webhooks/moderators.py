@@ -8,9 +8,9 @@ from flask import Blueprint, abort, render_template
 
 from plugin.balance import FEWEST_PEOPLE
 from plugin.crediting import source_words, speaker_words
-from plugin.delivery import copy_of
 from plugin.excerpts import Piece, pieces_of
 from plugin.forwarding import KINDS
+from plugin.letters import copy_of
 from plugin.model import Author, Evidence
 from plugin.store.comments import StoredComment, comments_in
 from plugin.store.discussions import StoredDiscussion, discussion_by_id, discussions_of
@@ -128,7 +128,7 @@ def urgent(outbox_id: int) -> str:
     """Show a comment that may be urgent, as the moderators were told of it."""
     mine = {community.id for community in communities_for("moderator")}
     with reading(service().db) as conn:
-        found = insight_by_id(conn, outbox_id)
+        found = insight_by_id(conn, service().vault, outbox_id)
     if found is None or found.kind != "urgent" or found.discussion.community_id not in mine:
         abort(404)
     return render_template(

@@ -43,13 +43,19 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail to one person. The same `message_id` marks the same mail, however often it is tried."""
+    """A mail to one person. The same `message_id` marks the same mail, however often it is tried.
+
+    `answers` is the Message-ID of the mail that this one belongs under; `stop_url` ends such mails with one press
+    (RFC 8058).
+    """
 
     recipient: str
     subject: str
     text: str
     html: str
     message_id: str
+    answers: str | None = None
+    stop_url: str | None = None
 
 
 def send(post: Post, mail: Mail) -> None:
@@ -80,6 +86,11 @@ def _message(post: Post, mail: Mail) -> EmailMessage:
     message["Date"] = format_datetime(datetime.now(UTC))
     # No holiday notice back, and no place among the replies of a person.
     message["Auto-Submitted"] = "auto-generated"
+    if mail.answers:
+        message["In-Reply-To"] = message["References"] = mail.answers
+    if mail.stop_url:
+        message["List-Unsubscribe"] = f"<{mail.stop_url}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(mail.text)
     message.add_alternative(css_inline.inline(mail.html), subtype="html")
     return message

@@ -20,7 +20,9 @@ from plugin.events import (
     DiscussionPosted,
     Event,
     MemberChanged,
+    MemberCompleted,
     MemberJoined,
+    MemberMerged,
     MemberRemoved,
     Ping,
 )
@@ -265,6 +267,12 @@ class MemberGoneSchema(Strict):
     author = fields.Nested(MemberSchema(only=("id", "kind")), required=True, error_messages=SAYS)
 
 
+class MembersMergedSchema(MemberGoneSchema):
+    """Which account went, and into which."""
+
+    into = fields.Nested(MemberSchema, required=True, error_messages=SAYS)
+
+
 def event_from(payload: dict[str, Any], *, community: str, delivery_id: str) -> Event:
     """Return the event that a verified payload means.
 
@@ -357,12 +365,14 @@ COMMENT_GONE = _envelope(CommentGoneSchema)
 DISCUSSION = _envelope(AboutDiscussionSchema)
 MEMBER = _envelope(AboutMemberSchema)
 MEMBER_GONE = _envelope(MemberGoneSchema)
+MEMBERS_MERGED = _envelope(MembersMergedSchema)
 NOTHING = _envelope(None)
 
 PARTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "comment": _comment,
     "discussion": _discussion,
     "author": _author,
+    "into": _author,
 }
 
 TYPES: dict[str, tuple[Schema, Callable[..., Event]]] = {
@@ -374,7 +384,9 @@ TYPES: dict[str, tuple[Schema, Callable[..., Event]]] = {
     "discussion.created": (DISCUSSION, DiscussionPosted),
     "discussion.updated": (DISCUSSION, DiscussionEdited),
     "member.created": (MEMBER, MemberJoined),
+    "member.completed": (MEMBER, MemberCompleted),
     "member.updated": (MEMBER, MemberChanged),
     "member.deleted": (MEMBER_GONE, MemberRemoved),
+    "member.merged": (MEMBERS_MERGED, MemberMerged),
     "ping": (NOTHING, Ping),
 }

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from plugin.model import Author
 from plugin.store.opening import insert_into
-from plugin.store.tables import authors
+from plugin.store.tables import authors, comments
 
 
 def save_author(conn: sa.Connection, community_id: int, author: Author, told_at: datetime) -> int:
@@ -44,6 +44,25 @@ def mark_left(conn: sa.Connection, community_id: int, native_id: str, at: dateti
         .where(authors.c.community_id == community_id, authors.c.native_id == native_id)
         .values(display_name=None, profile_url=None, groups=[], declared=[], left_at=at, told_at=at)
     )
+
+
+def author_id_of(conn: sa.Connection, community_id: int, native_id: str) -> int | None:
+    """Return the id of a member, or None where we have never heard of them."""
+    query = sa.select(authors.c.id).where(authors.c.community_id == community_id, authors.c.native_id == native_id)
+    found: int | None = conn.scalar(query)
+    return found
+
+
+def merge_authors(conn: sa.Connection, gone_id: int, kept_id: int) -> None:
+    """Give all that one author wrote to another; the links and the address of the one who is gone end."""
+    if gone_id != kept_id:
+        conn.execute(sa.update(comments).where(comments.c.author_id == gone_id).values(author_id=kept_id))
+        conn.execute(sa.delete(authors).where(authors.c.id == gone_id))
+
+
+def erase_author(conn: sa.Connection, author_id: int) -> None:
+    """Delete an author with their address and their links; their comments must be erased by then."""
+    conn.execute(sa.delete(authors).where(authors.c.id == author_id))
 
 
 def author_from(row: sa.Row[*tuple[object, ...]]) -> Author:

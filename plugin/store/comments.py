@@ -12,19 +12,24 @@ from plugin.ordering import Standing
 from plugin.store.authors import author_from
 from plugin.store.insights_rows import insight_from, urgency_from
 from plugin.store.opening import insert_into
-from plugin.store.tables import authors, comments, insights, outbox
+from plugin.store.tables import authors, comments, insights, metadata, outbox
 from plugin.store.tags import tags_for
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The row of a comment: its id, what holds of it, and whom and what it belongs to."""
+    """The row of a comment: its id, what holds of it, and whom and what it belongs to.
+
+    `is_new`: this is the first that we hear of it. `is_erased`: its author had it erased, and no news brings it back.
+    """
 
     id: int
     standing: Standing
     author_id: int | None
     discussion_id: int | None
     source: Source
+    is_new: bool
+    is_erased: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class StoredComment:
     """A comment with all that we know of it. `forwarded` is the outbox status of its mail, or None."""
 
     id: int
+    discussion_id: int
     comment: Comment
     author_id: int | None
     author: Author
@@ -46,14 +52,12 @@ def kept_comment(
 ) -> Kept:
     """Return the row of a comment, making an empty one where this is the first we hear of it."""
     identity = {"community_id": community_id, "native_id": comment.native_id, "created_at": comment.created_at}
-    conn.execute(
-        insert_into(conn, comments)
-        .values(**identity, state="hidden", source=source, received_at=at)
-        .on_conflict_do_nothing()
-    )
+    insert = insert_into(conn, comments).values(**identity, state="hidden", source=source, received_at=at)
+    is_new = conn.execute(insert.on_conflict_do_nothing().returning(comments.c.id)).first() is not None
     row = conn.execute(sa.select(comments).filter_by(**identity).with_for_update()).one()
     standing = Standing(row.text, row.text_at, row.shown_state, row.shown_at, row.approved_at, row.deleted_at)
-    return Kept(row.id, standing, row.author_id, row.discussion_id, row.source)
+    is_erased = row.erased_at is not None
+    return Kept(row.id, standing, row.author_id, row.discussion_id, row.source, is_new, is_erased)
 
 
 def save_standing(conn: sa.Connection, comment_id: int, standing: Standing) -> None:
@@ -105,6 +109,29 @@ def comment_ids_by(conn: sa.Connection, author_id: int) -> Sequence[int]:
     return conn.scalars(sa.select(comments.c.id).where(comments.c.author_id == author_id)).all()
 
 
+def comments_by(conn: sa.Connection, author_id: int) -> list[StoredComment]:
+    """Return everything that an author wrote and that has words, oldest first."""
+    return stored_comments(conn, comments.c.author_id == author_id)
+
+
+def mark_asked(conn: sa.Connection, comment_id: int) -> None:
+    """Record that nothing of a comment goes anywhere before its author agreed."""
+    conn.execute(sa.update(comments).where(comments.c.id == comment_id).values(is_asked=True))
+
+
+def erase_comments(conn: sa.Connection, author_id: int, at: datetime) -> None:
+    """Erase what an author wrote with all that hangs on it; only the forum's own ids stay, to refuse them again."""
+    theirs = sa.select(comments.c.id).where(comments.c.author_id == author_id).scalar_subquery()
+    for table in metadata.sorted_tables[::-1]:
+        for column in table.columns:
+            # Whatever would go with the row goes now. An event keeps nothing but its key.
+            if any(key.column is comments.c.id and key.ondelete == "CASCADE" for key in column.foreign_keys):
+                conn.execute(sa.delete(table).where(column.in_(theirs)))
+    nothing = dict.fromkeys(("text", "text_at", "url", "parent_native_id", "author_id", "shown_state", "shown_at"))
+    gone = {"state": "deleted", "deleted_at": at, "erased_at": at, "approved_at": None, "held_at": None}
+    conn.execute(sa.update(comments).where(comments.c.author_id == author_id).values(**nothing, **gone))
+
+
 def stored_comments(conn: sa.Connection, *which: sa.ColumnElement[bool]) -> list[StoredComment]:
     """Return the comments that have words and fit, oldest first."""
     query = (
@@ -145,6 +172,7 @@ def stored_comments(conn: sa.Connection, *which: sa.ColumnElement[bool]) -> list
 def _stored(row: sa.Row[*tuple[object, ...]], tags: tuple[Tag, ...]) -> StoredComment:
     return StoredComment(
         id=row.id,
+        discussion_id=row.discussion_id,
         comment=Comment(row.native_id, row.created_at, row.text_at, row.text, row.url, row.parent_native_id, row.state),
         author_id=row.author_id,
         author=author_from(row),

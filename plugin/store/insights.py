@@ -1,4 +1,4 @@
-"""What people shared that the editors could use, and what was sent of it."""
+"""What people shared that the editors could use."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,22 +7,26 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from plugin.events import Source
-from plugin.model import Audience, CommentState, Insight, Urgency
+from plugin.basis import Sending
+from plugin.consent import Credit
+from plugin.model import Insight, Urgency
+from plugin.outcomes import State
+from plugin.sealing import Vault
 from plugin.store.comments import StoredComment, stored_comments
+from plugin.store.consents import credits_for, receipts_for
 from plugin.store.discussions import StoredDiscussion, discussion_by_id
-from plugin.store.opening import insert_into
-from plugin.store.tables import authors, comments, discussions, insights, outbox
+from plugin.store.outbox import Status
+from plugin.store.tables import authors, comments, communities, discussions, insights, outbox
 
 Kind = Literal["forward", "urgent"]
-Status = Literal["waiting", "sending", "sent", "withheld", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredInsight:
     """One mail about one insight: what was shared, where, and what became of the mail.
 
-    `names` are those of everybody who wrote in the discussion, so that they can be taken out of its words.
+    `names` are those of everybody who wrote in the discussion, so that they can be taken out of its words. `sending`
+    is what holds of it now, `credit` how its author wants to be credited, None where they did not choose.
     """
 
     id: int
@@ -34,53 +38,68 @@ class StoredInsight:
     reason: str | None
     finished_at: datetime | None
     names: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """One row of the outbox: one mail to one recipient."""
-
-    id: int
     insight_id: int
-    comment_id: int
-    community_id: int
-    kind: Kind
-    recipient: str
-    message_id: str
-    status: Status
-    round: int
+    state: State
+    sending: Sending
+    credit: Credit | None
 
 
-@dataclass(frozen=True, slots=True)
-class InsightStanding:
-    """What holds of an insight's comment at this moment, for whoever decides whether to send."""
-
-    comment_state: CommentState
-    source: Source
-    audience: Audience
-    is_insight: bool
-    is_urgent: bool
-
-
-def standing_of(conn: sa.Connection, insight_id: int) -> InsightStanding:
-    """Return what holds of an insight now."""
+def sendings_of(conn: sa.Connection, insight_ids: Collection[int], kind: Kind) -> dict[int, Sending]:
+    """Return what holds of each of these insights now, for whoever decides whether to send it."""
     query = (
         sa.select(
-            comments.c.state,
-            comments.c.source,
-            discussions.c.audience,
+            insights.c.id,
+            insights.c.comment_id,
             insights.c.is_insight,
             insights.c.is_urgent,
+            comments.c.state,
+            comments.c.source,
+            comments.c.is_asked,
+            comments.c.held_at,
+            discussions.c.audience,
+            communities.c.forwarding,
         )
         .select_from(
-            insights.join(comments, comments.c.id == insights.c.comment_id).join(
-                discussions, discussions.c.id == comments.c.discussion_id
-            )
+            insights.join(comments, comments.c.id == insights.c.comment_id)
+            .join(discussions, discussions.c.id == comments.c.discussion_id)
+            .join(communities, communities.c.id == insights.c.community_id)
         )
-        .where(insights.c.id == insight_id)
+        .where(insights.c.id.in_(insight_ids))
     )
-    row = conn.execute(query).one()
-    return InsightStanding(row.state, row.source, row.audience, row.is_insight, row.is_urgent)
+    rows = conn.execute(query).all()
+    receipts = receipts_for(conn, [row.comment_id for row in rows])
+    return {
+        row.id: Sending(
+            kind=kind,
+            state=row.state,
+            source=row.source,
+            audience=row.audience,
+            forwarding=row.forwarding,
+            is_insight=row.is_insight,
+            is_urgent=row.is_urgent,
+            is_asked=row.is_asked,
+            is_held=row.held_at is not None,
+            receipts=tuple(receipts[row.comment_id]),
+        )
+        for row in rows
+    }
+
+
+def insights_by(conn: sa.Connection, comment_ids: Collection[int]) -> dict[int, int]:
+    """Return the id of what each of these comments shares, of those that share something."""
+    query = sa.select(insights.c.comment_id, insights.c.id).where(insights.c.comment_id.in_(comment_ids))
+    return {row.comment_id: row.id for row in conn.execute(query)}
+
+
+def author_of(conn: sa.Connection, insight_id: int) -> tuple[int, int] | None:
+    """Return the author and the community of an insight, or None where it or its author was erased."""
+    query = (
+        sa.select(comments.c.author_id, comments.c.community_id)
+        .join(insights, insights.c.comment_id == comments.c.id)
+        .where(insights.c.id == insight_id, comments.c.author_id.is_not(None))
+    )
+    row = conn.execute(query).first()
+    return (row.author_id, row.community_id) if row else None
 
 
 def save_insight(
@@ -118,73 +137,9 @@ def save_insight(
     return new
 
 
-def put_out(
-    conn: sa.Connection, insight_id: int, kind: Kind, recipient: str, message_id: str, at: datetime
-) -> Waiting | None:
-    """Put a mail up for sending and return it; return None where it waits or went already.
-
-    A mail that was withheld is put up again: its comment may be back.
-    """
-    insert = insert_into(conn, outbox).values(
-        community_id=sa.select(insights.c.community_id).where(insights.c.id == insight_id).scalar_subquery(),
-        insight_id=insight_id,
-        kind=kind,
-        channel="email",
-        recipient=recipient,
-        message_id=message_id,
-        status="waiting",
-        created_at=at,
-    )
-    again = insert.on_conflict_do_update(
-        index_elements=["insight_id", "kind", "recipient"],
-        set_={"status": "waiting", "reason": None, "finished_at": None, "round": outbox.c.round + 1},
-        where=outbox.c.status == "withheld",
-    )
-    row = conn.execute(again.returning(outbox.c.id)).first()
-    return waiting_mail(conn, row.id) if row else None
-
-
-def waiting_mail(conn: sa.Connection, outbox_id: int) -> Waiting | None:
-    """Return a row of the outbox, or None where its comment was erased."""
-    query = (
-        sa.select(outbox, insights.c.comment_id, insights.c.community_id)
-        .select_from(outbox.join(insights))
-        .where(outbox.c.id == outbox_id)
-    )
-    row = conn.execute(query).first()
-    if row is None:
-        return None
-    return Waiting(
-        row.id,
-        row.insight_id,
-        row.comment_id,
-        row.community_id,
-        row.kind,
-        row.recipient,
-        row.message_id,
-        row.status,
-        row.round,
-    )
-
-
-def mark_mail(
-    conn: sa.Connection,
-    outbox_id: int,
-    status: Status,
-    *,
-    at: datetime | None = None,
-    reason: str | None = None,
-    may_be_double: bool = False,
-) -> None:
-    """Record how far a mail got; `at` is when it was over, one way or the other."""
-    values: dict[str, object] = {"status": status, "reason": reason, "finished_at": at}
-    if may_be_double:
-        values["may_be_double"] = True
-    conn.execute(sa.update(outbox).where(outbox.c.id == outbox_id).values(**values))
-
-
 def insights_of(
     conn: sa.Connection,
+    vault: Vault,
     community_ids: Collection[int],
     *,
     kind: Kind = "forward",
@@ -195,6 +150,7 @@ def insights_of(
 
     Args:
         conn: to read from.
+        vault: to read a chosen name with.
         community_ids: whose.
         kind: to the editors (forward) or to the moderators (urgent).
         limit: how many at most.
@@ -204,12 +160,12 @@ def insights_of(
     query = _mails().where(*theirs).order_by(outbox.c.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(outbox.c.id < before_id)
-    return _read(conn, query)
+    return _read(conn, vault, query)
 
 
-def insight_by_id(conn: sa.Connection, outbox_id: int) -> StoredInsight | None:
+def insight_by_id(conn: sa.Connection, vault: Vault, outbox_id: int) -> StoredInsight | None:
     """Return one mail about an insight, or None where there is none or its words are gone."""
-    found = _read(conn, _mails().where(outbox.c.id == outbox_id))
+    found = _read(conn, vault, _mails().where(outbox.c.id == outbox_id))
     return found[0] if found else None
 
 
@@ -220,6 +176,8 @@ def _mails() -> sa.Select[*tuple[object, ...]]:
         outbox.c.status,
         outbox.c.reason,
         outbox.c.finished_at,
+        insights.c.id.label("insight_id"),
+        insights.c.state,
         insights.c.found_at,
         insights.c.comment_id,
         comments.c.discussion_id,
@@ -232,8 +190,13 @@ def _mails() -> sa.Select[*tuple[object, ...]]:
     return query.where(comments.c.text.is_not(None))
 
 
-def _read(conn: sa.Connection, query: sa.Select[*tuple[object, ...]]) -> list[StoredInsight]:
+def _read(conn: sa.Connection, vault: Vault, query: sa.Select[*tuple[object, ...]]) -> list[StoredInsight]:
     rows = conn.execute(query).all()
+    sendings: dict[tuple[int, Kind], Sending] = {}
+    for kind in KINDS:
+        found = sendings_of(conn, [row.insight_id for row in rows if row.kind == kind], kind)
+        sendings |= {(insight_id, kind): sending for insight_id, sending in found.items()}
+    credits = credits_for(conn, vault, [row.comment_id for row in rows])
     stored = {item.id: item for item in stored_comments(conn, comments.c.id.in_([row.comment_id for row in rows]))}
     places = {
         id_: (place, _names_in(conn, id_))
@@ -251,6 +214,10 @@ def _read(conn: sa.Connection, query: sa.Select[*tuple[object, ...]]) -> list[St
             reason=row.reason,
             finished_at=row.finished_at,
             names=places[row.discussion_id][1],
+            insight_id=row.insight_id,
+            state=row.state,
+            sending=sendings[row.insight_id, row.kind],
+            credit=credits.get(row.comment_id),
         )
         for row in rows
     ]
@@ -263,3 +230,6 @@ def _names_in(conn: sa.Connection, discussion_id: int) -> frozenset[str]:
         .where(comments.c.discussion_id == discussion_id, authors.c.display_name.is_not(None))
     )
     return frozenset(conn.scalars(query))
+
+
+KINDS: tuple[Kind, ...] = ("forward", "urgent")

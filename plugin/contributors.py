@@ -1,0 +1,160 @@
+"""What somebody may do with what is their own: answer for a comment, choose a role and a credit, erase everything.
+
+Whoever calls has made sure that the comment is theirs (`own_comment`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from plugin.consent import Credit, Purpose, Receipt, answers
+from plugin.deciding import Decided, Decision
+from plugin.delivery import CARRY_WORDS, call_back, put_up, tell_contributor
+from plugin.model import Tag
+from plugin.outcomes import MEANINGS, Step
+from plugin.service import Service
+from plugin.store.addresses import address_of
+from plugin.store.authors import erase_author
+from plugin.store.comments import StoredComment, comments_by, erase_comments
+from plugin.store.communities import Community
+from plugin.store.consents import credits_for, give, receipts_for, set_credit
+from plugin.store.discussions import StoredDiscussion, discussion_by_id
+from plugin.store.insights import author_of, insights_by
+from plugin.store.outbox import Recall, recalls_of
+from plugin.store.steps import steps_of, take_step
+from plugin.store.tags import decide_tag, decisions_for
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One comment as its author sees it: its tags and their history, what was agreed, and what became of it."""
+
+    stored: StoredComment
+    discussion: StoredDiscussion
+    history: tuple[Decision, ...]
+    answers: Mapping[Purpose, Receipt]
+    credit: Credit
+    insight_id: int | None
+    steps: tuple[Step, ...]
+    recalls: tuple[Recall, ...]
+
+
+def contributions_of(service: Service, conn: sa.Connection, author_id: int) -> list[Contribution]:
+    """Return all that an author wrote and that we hold, the newest first."""
+    stored = comments_by(conn, author_id)
+    ids = [one.id for one in stored]
+    histories = decisions_for(conn, ids)
+    receipts = receipts_for(conn, ids)
+    credits = credits_for(conn, service.vault, ids)
+    insight_ids = insights_by(conn, ids)
+    steps = steps_of(conn, insight_ids.values())
+    found = []
+    for one in reversed(stored):
+        place = discussion_by_id(conn, one.discussion_id)
+        if place is None:
+            continue
+        insight_id = insight_ids.get(one.id)
+        found.append(
+            Contribution(
+                stored=one,
+                discussion=place,
+                history=tuple(histories.get(one.id, ())),
+                answers=answers(receipts[one.id]),
+                credit=credits.get(one.id, Credit("role")),
+                insight_id=insight_id,
+                steps=tuple(steps[insight_id]) if insight_id else (),
+                recalls=tuple(recalls_of(conn, insight_id)) if insight_id else (),
+            )
+        )
+    return found
+
+
+def answer(
+    service: Service,
+    conn: sa.Connection,
+    community: Community,
+    comment_id: int,
+    given: Mapping[Purpose, bool],
+    at: datetime,
+) -> None:
+    """Store what an author answers for a comment, with a receipt for each answer that changed, and act on it."""
+    known = answers(receipts_for(conn, [comment_id])[comment_id])
+    for purpose, yes in given.items():
+        if purpose not in known or known[purpose].given != yes:
+            give(conn, comment_id, purpose, yes, None, at)
+    insight_id = insights_by(conn, [comment_id]).get(comment_id)
+    if insight_id is not None:
+        put_up(service, conn, community, insight_id)
+
+
+def choose_credit(service: Service, conn: sa.Connection, comment_id: int, credit: Credit, at: datetime) -> None:
+    """Store how an author wants to be credited from now on."""
+    if credits_for(conn, service.vault, [comment_id]).get(comment_id) != credit:
+        set_credit(conn, service.vault, comment_id, credit, at)
+
+
+def choose_roles(conn: sa.Connection, comment_id: int, chosen: Mapping[str, bool], at: datetime) -> None:
+    """Store which roles an author says they speak in (True) and which they do not (False), for one comment."""
+    history = decisions_for(conn, [comment_id]).get(comment_id, [])
+    last = {decision.type: decision.decided for decision in history if decision.source == "author"}
+    for type_, is_theirs in chosen.items():
+        decided: Decided = "confirmed" if is_theirs else "removed"
+        if last.get(type_) != decided:
+            tag = Tag(type_, 1.0, None, "author", source="author")
+            decide_tag(conn, comment_id, tag, decided, source="author", by="author", at=at)
+
+
+def record_step(service: Service, conn: sa.Connection, insight_id: int, step: Step, *, by: str, seen: str) -> None:
+    """Take a step with an insight, and put up the news for its author where they want it at once.
+
+    Raises what plugin.store.steps.take_step raises.
+    """
+    take_step(conn, insight_id, step, by=by, seen=seen)
+    author = author_of(conn, insight_id)
+    if author is None or not MEANINGS[step.state].is_news:
+        return
+    author_id, community_id = author
+    address = address_of(conn, service.vault, author_id)
+    if address and address.verified_at and address.frequency == "each":
+        tell_contributor(service, conn, community_id, author_id)
+
+
+def erase(service: Service, conn: sa.Connection, author_id: int, at: datetime) -> None:
+    """Erase an author and all that they wrote, and call back what was sent of it."""
+    insight_ids = insights_by(conn, [one.id for one in comments_by(conn, author_id)]).values()
+    call_back(service, conn, list(insight_ids), CARRY_WORDS)
+    erase_comments(conn, author_id, at)
+    erase_author(conn, author_id)
+
+
+def everything_of(service: Service, conn: sa.Connection, author_id: int) -> dict[str, Any]:
+    """Return all that is held of an author as JSON can hold it: words, tags, agreements, sendings, outcomes."""
+    address = address_of(conn, service.vault, author_id)
+    return {
+        "address": {"address": address.address, "frequency": address.frequency, "confirmed_at": address.verified_at}
+        if address
+        else None,
+        "contributions": [_record(one) for one in contributions_of(service, conn, author_id)],
+    }
+
+
+def _record(one: Contribution) -> dict[str, Any]:
+    comment = one.stored.comment
+    return {
+        "written_at": comment.created_at,
+        "discussion": {"title": one.discussion.discussion.title, "url": one.discussion.discussion.url},
+        "name": one.stored.author.display_name,
+        "text": comment.text,
+        "tags": [asdict(tag) for tag in one.stored.tags],
+        "history_of_tags": [asdict(decision) for decision in one.history],
+        "insight": asdict(one.stored.insight) if one.stored.insight else None,
+        "urgent": asdict(one.stored.urgency) if one.stored.urgency else None,
+        "agreements": [asdict(receipt) for receipt in one.answers.values()],
+        "credit": asdict(one.credit),
+        "mail_to_the_editors": one.stored.forwarded,
+        "called_back": [asdict(recall) for recall in one.recalls],
+        "what_became_of_it": [asdict(step) for step in one.steps],
+    }

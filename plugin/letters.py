@@ -1,0 +1,181 @@
+"""What each kind of mail says, read from what holds at the moment it is sent; or why it is not sent after all."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from plugin.basis import Withheld, basis_for
+from plugin.channels.email import Mail
+from plugin.forwarding import ForwardedCopy, forwarded_copy
+from plugin.model import Evidence
+from plugin.outcomes import MEANINGS
+from plugin.privacy import personal_data_in
+from plugin.rendering import rendered
+from plugin.service import Service
+from plugin.store.addresses import StoredAddress, address_of, address_token
+from plugin.store.communities import Community, community_by_id
+from plugin.store.insights import StoredInsight, insight_by_id
+from plugin.store.links import LASTS, new_link
+from plugin.store.outbox import MailKind, Waiting, waiting_mail
+from plugin.store.steps import Told, told_of
+
+NEWS = tuple(state for state, meaning in MEANINGS.items() if meaning.is_news)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A kind of mail: its template, its subject, and who writes it.
+
+    `write` returns what the template is given beside the subject, or why there is nothing to send.
+    """
+
+    template: str
+    subject: str
+    write: Callable[[Service, sa.Connection, Waiting], "Written | Withheld"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A mail as far as it differs from others of its kind."""
+
+    recipient: str
+    title: str
+    about: Mapping[str, object]
+    answers: str | None = None
+    stop_url: str | None = None
+
+
+def mail_for(service: Service, conn: sa.Connection, waiting: Waiting) -> Mail | Withheld:
+    """Return the mail of a row of the outbox as it is now, or why it is not sent."""
+    letter = LETTERS[waiting.kind]
+    written = letter.write(service, conn, waiting)
+    if isinstance(written, Withheld):
+        return written
+    subject = letter.subject.format(title=written.title)
+    return Mail(
+        recipient=written.recipient,
+        subject=subject,
+        text=rendered(f"mail/{letter.template}.txt", **written.about),
+        html=rendered(f"mail/{letter.template}.html", **written.about),
+        message_id=sent_id(waiting),
+        answers=written.answers,
+        stop_url=written.stop_url,
+    )
+
+
+def sent_id(waiting: Waiting) -> str:
+    """Return the Message-ID under which a mail goes this time: of the same time always the same."""
+    if waiting.round == 1:
+        return waiting.message_id
+    before, _, host = waiting.message_id.rpartition("@")
+    return f"{before}-{waiting.round}@{host}"
+
+
+def copy_of(found: StoredInsight, public_url: str) -> ForwardedCopy:
+    """Return what the mail about an insight says: the same for the mail and for the page that shows it."""
+    stored = found.stored
+    return forwarded_copy(
+        comment=stored.comment,
+        tags=stored.tags,
+        evidence=_evidence(found),
+        kind=stored.insight.kind if stored.insight else "none",
+        personal_data=personal_data_in(stored.comment.text, known_names=found.names),
+        discussion=found.discussion.discussion,
+        desk_url=f"{public_url}/{PLACES[found.kind]}/{found.id}",
+        credit=found.credit,
+        name=stored.author.display_name,
+        receipts=found.sending.receipts,
+    )
+
+
+def _about_an_insight(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
+    found = insight_by_id(conn, service.vault, waiting.id)
+    if found is None:
+        return Withheld("the comment is gone")
+    basis = basis_for(found.sending)
+    if isinstance(basis, Withheld):
+        return basis
+    copy = copy_of(found, service.public_url)
+    return Written(waiting.recipient, copy.discussion_title, {"copy": copy, "basis": basis})
+
+
+def _recall(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
+    original = waiting_mail(conn, waiting.recalls_id) if waiting.recalls_id else None
+    sent_at = original and f"{original.created_at.day} {original.created_at:%B %Y}"
+    about = {"confirm_url": f"{service.public_url}/desk/recalls/{waiting.id}", "sent_at": sent_at}
+    return Written(waiting.recipient, "", about, answers=sent_id(original) if original else None)
+
+
+def _news(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
+    known = _contributor(service, conn, waiting)
+    if isinstance(known, Withheld):
+        return known
+    address, community = known
+    if address.verified_at is None or address.frequency == "never":
+        return Withheld("the contributor does not want mails")
+    told: list[Told] = told_of(
+        conn, address.author_id, after_id=address.told_up_to, up_to=waiting.up_to or 0, states=NEWS
+    )
+    if not told:
+        return Withheld("the contributor knows already")
+    stop = f"{service.public_url}/members/{community.slug}/stop/{address_token(service.vault, address, 'stop')}"
+    mine = _own_page(service, conn, community, address.author_id)
+    about = {"news": told, "meanings": MEANINGS, "community": community, "page_url": mine, "stop_url": stop}
+    return Written(address.address, community.name, about, stop_url=stop)
+
+
+def _verify(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
+    known = _contributor(service, conn, waiting)
+    if isinstance(known, Withheld):
+        return known
+    address, community = known
+    if address.verified_at is not None:
+        return Withheld("the address is confirmed already")
+    token = address_token(service.vault, address, "verify")
+    about = {"community": community, "verify_url": f"{service.public_url}/members/{community.slug}/address/{token}"}
+    return Written(address.address, community.name, about)
+
+
+def _link(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
+    known = _contributor(service, conn, waiting)
+    if isinstance(known, Withheld):
+        return known
+    address, community = known
+    if address.verified_at is None:
+        return Withheld("the address is not confirmed")
+    about = {"community": community, "page_url": _own_page(service, conn, community, address.author_id)}
+    return Written(address.address, community.name, about)
+
+
+def _contributor(service: Service, conn: sa.Connection, waiting: Waiting) -> tuple[StoredAddress, Community] | Withheld:
+    address = address_of(conn, service.vault, waiting.author_id) if waiting.author_id else None
+    community = community_by_id(conn, waiting.community_id)
+    if address is None or community is None:
+        return Withheld("the contributor has no address any longer")
+    return address, community
+
+
+def _own_page(service: Service, conn: sa.Connection, community: Community, author_id: int) -> str:
+    # Made when the mail is sent: a job carries ids only, and the database holds no link.
+    token = new_link(conn, author_id, datetime.now(UTC), lasts=LASTS)
+    return f"{service.public_url}/members/{community.slug}/mine/{token}"
+
+
+def _evidence(found: StoredInsight) -> tuple[Evidence, ...]:
+    about = found.stored.urgency if found.kind == "urgent" else found.stored.insight
+    return about.evidence if about else ()
+
+
+PLACES = {"forward": "desk/insights", "urgent": "moderators/urgent"}
+
+LETTERS: dict[MailKind, Letter] = {
+    # The subject says nothing of who speaks: it shows on a lock screen (RULINGS).
+    "forward": Letter("new_insight", "New insight: {title}", _about_an_insight),
+    "urgent": Letter("urgent", "Please look now: {title}", _about_an_insight),
+    "recall": Letter("recall", "Please delete your copy of an insight", _recall),
+    "news": Letter("news", "What became of what you shared with {title}", _news),
+    "verify": Letter("verify", "Please confirm your address for {title}", _verify),
+    "link": Letter("link", "Your own page at {title}", _link),
+}

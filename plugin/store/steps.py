@@ -1,0 +1,98 @@
+"""What was done with each insight: rows are added, and the newest state stands on the insight too."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+
+from plugin.outcomes import Step, check_step
+from plugin.store.tables import comments, discussions, insight_steps, insights
+
+
+class StateMoved(Exception):  # noqa: N818 - named for the fact
+    """Somebody else took a step meanwhile. `state` is where the insight stands now."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__("the insight has moved on")
+        self.state = state
+
+
+def take_step(conn: sa.Connection, insight_id: int, step: Step, *, by: str, seen: str | None = None) -> int:
+    """Take a step with an insight and return the step's id.
+
+    Args:
+        conn: inside a transaction.
+        insight_id: with which insight.
+        step: which step; plugin.outcomes says which may follow which, and raises where it may not.
+        by: who, as `staff:<id>`.
+        seen: the state that they saw when they decided; raises StateMoved where it is another by now.
+    """
+    state = conn.scalar(sa.select(insights.c.state).where(insights.c.id == insight_id).with_for_update())
+    if state is None:
+        raise LookupError(insight_id)
+    if seen is not None and seen != state:
+        raise StateMoved(state)
+    check_step(state, step)
+    conn.execute(sa.update(insights).where(insights.c.id == insight_id).values(state=step.state))
+    insert = sa.insert(insight_steps).values(insight_id=insight_id, by=by, **asdict(step))
+    new: int = conn.execute(insert.returning(insight_steps.c.id)).scalar_one()
+    return new
+
+
+def steps_of(conn: sa.Connection, insight_ids: Collection[int], *, after_id: int = 0) -> dict[int, list[Step]]:
+    """Return the steps of each of these insights, oldest first, of those with an id above `after_id`."""
+    query = (
+        sa.select(insight_steps)
+        .where(insight_steps.c.insight_id.in_(insight_ids), insight_steps.c.id > after_id)
+        .order_by(insight_steps.c.id)
+    )
+    found: dict[int, list[Step]] = {insight_id: [] for insight_id in insight_ids}
+    for row in conn.execute(query):
+        found[row.insight_id].append(_step(row))
+    return found
+
+
+def last_step_of(conn: sa.Connection, author_id: int) -> int:
+    """Return the id of the newest step with anything that this author shared, or 0."""
+    query = (
+        sa.select(sa.func.max(insight_steps.c.id))
+        .select_from(
+            insight_steps.join(insights, insights.c.id == insight_steps.c.insight_id).join(
+                comments, comments.c.id == insights.c.comment_id
+            )
+        )
+        .where(comments.c.author_id == author_id)
+    )
+    return int(conn.scalar(query) or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A step as its contributor reads of it: in which discussion their words stand, and what was done."""
+
+    discussion_title: str
+    step: Step
+
+
+def told_of(conn: sa.Connection, author_id: int, *, after_id: int, up_to: int, states: Collection[str]) -> list[Told]:
+    """Return the steps into `states` with what this author shared, oldest first, by the ids they lie between."""
+    query = (
+        sa.select(insight_steps, discussions.c.title.label("discussion_title"))
+        .select_from(
+            insight_steps.join(insights, insights.c.id == insight_steps.c.insight_id)
+            .join(comments, comments.c.id == insights.c.comment_id)
+            .join(discussions, discussions.c.id == comments.c.discussion_id)
+        )
+        .where(
+            comments.c.author_id == author_id,
+            insight_steps.c.id > after_id,
+            insight_steps.c.id <= up_to,
+            insight_steps.c.state.in_(states),
+        )
+        .order_by(insight_steps.c.id)
+    )
+    return [Told(row.discussion_title, _step(row)) for row in conn.execute(query)]
+
+
+def _step(row: sa.Row[*tuple[object, ...]]) -> Step:
+    return Step(row.state, row.at, row.title, row.link, row.body, row.reason)
