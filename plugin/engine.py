@@ -9,6 +9,7 @@ import threading
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -24,6 +25,8 @@ APPLICATION = "manyvoices"
 # Bumped by hand when a job's shape changes. DBOS's default, a hash of the sources, would strand
 # whatever is running at every deployment.
 VERSION = "1"
+# So many at a time, so that no transaction is long.
+MOST_FORGOTTEN = 500
 
 log = structlog.get_logger()
 
@@ -58,6 +61,14 @@ class Job:
     give_up: Callable[["Service", str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something that is done by the clock: when, as a cron line in UTC, and `run(service, at)`. May run twice."""
+
+    cron: str
+    run: Callable[["Service", datetime], None]
+
+
 class Jobs:
     """Enqueues jobs inside the caller's transaction, so that a fact and its job are stored together."""
 
@@ -84,6 +95,23 @@ class Jobs:
         for name, queue in QUEUES.items():
             self._client.register_queue(name, worker_concurrency=queue.at_once, polling_interval_sec=queue.poll)
 
+    def forget_finished(self, before: datetime) -> int:
+        """Delete the jobs that ended well before a moment, and return how many; dead letters stay."""
+        forgotten = 0
+        while ids := [
+            job.workflow_id
+            for job in self._client.list_workflows(
+                status=["SUCCESS", "CANCELLED"],
+                completed_before=before.isoformat(),
+                limit=MOST_FORGOTTEN,
+                load_input=False,
+                load_output=False,
+            )
+        ]:
+            self._client.delete_workflows(ids)
+            forgotten += len(ids)
+        return forgotten
+
     def close(self) -> None:
         """Let go of what the client holds; the database engine stays the caller's."""
         self._client.destroy()
@@ -97,12 +125,20 @@ def migrate(db: sa.Engine) -> None:
     jobs.close()
 
 
-def start(service: "Service", jobs: Mapping[str, Job], *, worker: str = "local", poll: float | None = None) -> None:
+def start(
+    service: "Service",
+    jobs: Mapping[str, Job],
+    chores: Mapping[str, Chore] | None = None,
+    *,
+    worker: str = "local",
+    poll: float | None = None,
+) -> None:
     """Launch the worker in this process: it takes up what a dead one left and then what is enqueued.
 
     Args:
         service: what the jobs are given.
         jobs: the table of jobs by name.
+        chores: what is done by the clock, by name; whoever of several workers is first does it.
         worker: this worker's own name, of which no two may share one. SQLite has one worker, always called the same,
             so that it takes up what it left when it was killed.
         poll: seconds between two looks at every queue, for tests.
@@ -119,16 +155,25 @@ def start(service: "Service", jobs: Mapping[str, Job], *, worker: str = "local",
     }
     if poll is not None:
         config["notification_listener_polling_interval_sec"] = 0.01
-    _current.update(service=service, jobs=jobs)
+    chores = chores or {}
+    _current.update(service=service, jobs=jobs, chores=chores)
     for name in jobs:
         if name not in _registered:
             DBOS.workflow(name=name)(_workflow(name))
             _registered.add(name)
+    for name in chores.keys() - _by_clock.keys():
+        _by_clock[name] = DBOS.workflow(name=name)(_chore(name))
     DBOS(config=config)
     logging.getLogger("dbos").addFilter(_not_said_yet)
     DBOS.launch()
     for name, queue in QUEUES.items():
         DBOS.register_queue(name, worker_concurrency=queue.at_once, polling_interval_sec=poll or queue.poll)
+    DBOS.apply_schedules(
+        [
+            {"schedule_name": name, "workflow_fn": _by_clock[name], "schedule": chore.cron, "context": None}
+            for name, chore in chores.items()
+        ]
+    )
     if not is_sqlite(service.db):
         _watch.start(service.db, worker)
 
@@ -145,6 +190,20 @@ def _workflow(name: str) -> Callable[[str, int], str]:
         return _attempt(_current["service"], _current["jobs"][name], name, subject, attempt)
 
     # DBOS tells workflows apart by this name as well as by the registered one.
+    run.__qualname__ = run.__name__ = f"run_{name}"
+    return run
+
+
+def _chore(name: str) -> Callable[[Any, Any], str]:
+    def run(_planned: Any, _context: Any) -> str:
+        try:
+            _current["chores"][name].run(_current["service"], datetime.now(UTC))
+        except Exception as error:
+            # As with a job: only the kind of error is written down. The clock comes round again.
+            log.warning("chore.failed", chore=name, error=type(error).__name__)
+            return "failed"
+        return "done"
+
     run.__qualname__ = run.__name__ = f"run_{name}"
     return run
 
@@ -256,6 +315,7 @@ def _not_said_yet(record: logging.LogRecord) -> bool:
 
 _current: dict[str, Any] = {}
 _registered: set[str] = set()
+_by_clock: dict[str, Any] = {}
 _watch = _PeerWatch()
 
 QUEUES = {

@@ -1,7 +1,7 @@
-"""The kinds of work there are, and how patient each of them is."""
+"""The kinds of work there are, how patient each of them is, and what is done by the clock."""
 
-from plugin import delivery, handlers
-from plugin.engine import Job
+from plugin import chores, delivery, handlers
+from plugin.engine import Chore, Job
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -20,4 +20,11 @@ JOBS = {
         delays=(5 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, *[6 * HOUR] * 18),
         give_up=delivery.give_up,
     ),
+}
+
+CHORES = {
+    "sweep": Chore("*/10 * * * *", chores.sweep),
+    # At the full hour, because a day begins at a different one in each time zone.
+    "tell_contributors": Chore("0 * * * *", chores.tell_contributors),
+    "forget": Chore("15 3 * * *", chores.forget),
 }

@@ -3,9 +3,11 @@
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -109,3 +111,31 @@ def test_two_workers_may_not_share_a_name(service: Service, work: Callable[[Job]
     with pytest.raises(engine.NameTaken, match="MANYVOICES_WORKER_NAME"):
         work(Job("ingest", lambda *_: None, (), lambda *_: None))
     other.stop()
+
+
+def test_a_chore_is_done_by_the_clock_and_a_failing_one_leaves_the_clock_running(service: Service) -> None:
+    rung = threading.Semaphore(0)
+
+    def ring(_service: Service, at: datetime) -> None:
+        assert at.tzinfo is not None
+        rung.release()
+
+    def fail(_service: Service, _at: datetime) -> None:
+        rung.release()
+        raise ValueError("nobody's words")
+
+    every_second = "* * * * * *"
+    chores = {"ring": engine.Chore(every_second, ring), "fail": engine.Chore(every_second, fail)}
+    engine.start(service, {}, chores, poll=0.02)
+    try:
+        assert all(rung.acquire(timeout=10) for _ in range(4))
+    finally:
+        engine.stop(patience=0)
+
+
+def test_finished_jobs_are_forgotten_in_time(service: Service, worker: Callable[[], None]) -> None:
+    with writing(service.db) as conn:
+        service.jobs.enqueue(conn, "handle_event", "nobody heard of", queue="ingest")
+    worker()
+    assert service.jobs.forget_finished(datetime.now(UTC) - timedelta(days=1)) == 0
+    assert service.jobs.forget_finished(datetime.now(UTC) + timedelta(minutes=1)) == 1

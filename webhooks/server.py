@@ -13,7 +13,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from plugin import engine
-from plugin.jobs import JOBS
+from plugin.jobs import CHORES, JOBS
 from plugin.service import Service
 from webhooks.app import create_app
 from webhooks.settings import Settings
@@ -96,7 +96,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def _begin(self, worker: Any) -> None:
         if self.works:
-            engine.start(self._service(), JOBS, worker=self.settings.worker_name)
+            engine.start(self._service(), JOBS, CHORES, worker=self.settings.worker_name)
         if worker.age == 1:
             self.announce()
 

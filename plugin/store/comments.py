@@ -132,6 +132,12 @@ def erase_comments(conn: sa.Connection, author_id: int, at: datetime) -> None:
     conn.execute(sa.update(comments).where(comments.c.author_id == author_id).values(**nothing, **gone))
 
 
+def forget_old_words(conn: sa.Connection, before: datetime) -> int:
+    """Let go of the words of every comment that was last changed before a moment, and return how many there were."""
+    old = sa.and_(comments.c.text.is_not(None), comments.c.text_at < before)
+    return conn.execute(sa.update(comments).where(old).values(text=None)).rowcount
+
+
 def stored_comments(conn: sa.Connection, *which: sa.ColumnElement[bool]) -> list[StoredComment]:
     """Return the comments that have words and fit, oldest first."""
     query = (

@@ -60,7 +60,7 @@ def serve(practice: bool) -> None:
 def worker() -> None:
     """Do the work that `serve` takes in; any number of these, on PostgreSQL."""
     from plugin import engine
-    from plugin.jobs import JOBS
+    from plugin.jobs import CHORES, JOBS
     from webhooks.app import service_from
     from webhooks.logs import configure_logs
 
@@ -74,7 +74,7 @@ def worker() -> None:
         _look(db)
     service = service_from(found)
     try:
-        engine.start(service, JOBS, worker=found.worker_name)
+        engine.start(service, JOBS, CHORES, worker=found.worker_name)
         click.echo(f"Working as {found.worker_name}.")
         signal.sigwait(ENDINGS)
         engine.stop()
