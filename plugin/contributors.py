@@ -1,15 +1,16 @@
 """What somebody may do with what is their own: answer for a comment, choose a role and a credit, erase everything.
 
-Whoever calls has made sure that the comment is theirs (`own_comment`).
+Whoever calls has made sure that the comment is theirs (`is_own`).
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from plugin.basis import Sending, basis_for
 from plugin.consent import Credit, Purpose, Receipt, answers
 from plugin.deciding import Decided, Decision
 from plugin.delivery import CARRY_WORDS, call_back, put_up, tell_contributor
@@ -18,19 +19,23 @@ from plugin.outcomes import MEANINGS, Step
 from plugin.service import Service
 from plugin.store.addresses import address_of
 from plugin.store.authors import erase_author
-from plugin.store.comments import StoredComment, comments_by, erase_comments
+from plugin.store.comments import StoredComment, comment_ids_by, comments_by, erase_comments
 from plugin.store.communities import Community
 from plugin.store.consents import credits_for, give, receipts_for, set_credit
 from plugin.store.discussions import StoredDiscussion, discussion_by_id
-from plugin.store.insights import author_of, insights_by
-from plugin.store.outbox import Recall, recalls_of
+from plugin.store.insights import author_of, insights_by, sendings_of
+from plugin.store.outbox import Recall, recalls_of, sent_moments
 from plugin.store.steps import steps_of, take_step
 from plugin.store.tags import decide_tag, decisions_for
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """One comment as its author sees it: its tags and their history, what was agreed, and what became of it."""
+    """One comment as its author sees it: its tags and their history, what was agreed, and what became of it.
+
+    `sent_at` is when its mail went to the editors; `sending` is what holds of it for the next one, None where there is
+    nothing to forward.
+    """
 
     stored: StoredComment
     discussion: StoredDiscussion
@@ -38,8 +43,10 @@ class Contribution:
     answers: Mapping[Purpose, Receipt]
     credit: Credit
     insight_id: int | None
+    sent_at: datetime | None
     steps: tuple[Step, ...]
     recalls: tuple[Recall, ...]
+    sending: Sending | None
 
 
 def contributions_of(service: Service, conn: sa.Connection, author_id: int) -> list[Contribution]:
@@ -51,6 +58,8 @@ def contributions_of(service: Service, conn: sa.Connection, author_id: int) -> l
     credits = credits_for(conn, service.vault, ids)
     insight_ids = insights_by(conn, ids)
     steps = steps_of(conn, insight_ids.values())
+    sendings = sendings_of(conn, insight_ids.values(), "forward")
+    sent = sent_moments(conn, insight_ids.values())
     found = []
     for one in reversed(stored):
         place = discussion_by_id(conn, one.discussion_id)
@@ -66,10 +75,25 @@ def contributions_of(service: Service, conn: sa.Connection, author_id: int) -> l
                 credit=credits.get(one.id, Credit("role")),
                 insight_id=insight_id,
                 steps=tuple(steps[insight_id]) if insight_id else (),
+                sent_at=sent.get(insight_id) if insight_id else None,
                 recalls=tuple(recalls_of(conn, insight_id)) if insight_id else (),
+                sending=sendings.get(insight_id) if insight_id else None,
             )
         )
     return found
+
+
+def is_own(conn: sa.Connection, author_id: int, comment_id: int) -> bool:
+    """Return whether a comment is this author's."""
+    return comment_id in comment_ids_by(conn, author_id)
+
+
+def is_on_notice(one: Contribution, community: Community) -> bool:
+    """Return whether the editors may read a comment for as long as its author does not object."""
+    if one.sending is not None:
+        return basis_for(replace(one.sending, receipts=())) == "notice"
+    is_public = one.discussion.discussion.audience == "public" and one.stored.comment.state == "visible"
+    return community.forwarding == "notice" and is_public
 
 
 def answer(
@@ -154,7 +178,7 @@ def _record(one: Contribution) -> dict[str, Any]:
         "urgent": asdict(one.stored.urgency) if one.stored.urgency else None,
         "agreements": [asdict(receipt) for receipt in one.answers.values()],
         "credit": asdict(one.credit),
-        "mail_to_the_editors": one.stored.forwarded,
+        "mail_to_the_editors": {"status": one.stored.forwarded, "sent_at": one.sent_at},
         "called_back": [asdict(recall) for recall in one.recalls],
         "what_became_of_it": [asdict(step) for step in one.steps],
     }

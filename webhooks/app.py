@@ -10,7 +10,7 @@ from plugin.engine import Jobs
 from plugin.rendering import STATIC, TEMPLATES
 from plugin.service import Service
 from plugin.store.opening import open_database, reading
-from webhooks import editors, members, moderators, pages, practice, receive, staff
+from webhooks import editors, members, mine, moderators, pages, practice, receive, staff
 from webhooks.audience import open_to_all
 from webhooks.settings import Settings
 from webhooks.wiring import NAME, service
@@ -74,4 +74,4 @@ def healthz() -> Response:
     return jsonify(status="ok")
 
 
-BLUEPRINTS = (receive.door, pages.pages, members.members, editors.desk, moderators.moderators)
+BLUEPRINTS = (receive.door, pages.pages, members.members, mine.mine, editors.desk, moderators.moderators)

@@ -142,6 +142,15 @@ def recalls_of(conn: sa.Connection, insight_id: int) -> list[Recall]:
     ]
 
 
+def sent_moments(conn: sa.Connection, insight_ids: Collection[int]) -> dict[int, datetime]:
+    """Return when each of these insights went to the editors, of those that did."""
+    went = outbox.c.status.in_(("sent", "recalled"))
+    query = sa.select(outbox.c.insight_id, outbox.c.finished_at).where(
+        outbox.c.insight_id.in_(insight_ids), outbox.c.kind == "forward", went
+    )
+    return {row.insight_id: row.finished_at for row in conn.execute(query)}
+
+
 def confirm_recall(conn: sa.Connection, outbox_id: int, *, by: str, at: datetime) -> None:
     """Record that somebody said their copy is gone; the first who says so is the one who is named."""
     open_ = sa.and_(outbox.c.id == outbox_id, outbox.c.kind == "recall", outbox.c.confirmed_at.is_(None))
