@@ -121,3 +121,26 @@ def test_a_used_id_that_is_used_again_is_another_comment(
     with reading(service.db) as conn:
         kept = conn.execute(sa.select(comments.c.state, comments.c.text).order_by(comments.c.created_at)).all()
     assert [tuple(row) for row in kept] == [("deleted", None), ("visible", "Quite another thing.")]
+
+
+def test_what_a_member_said_of_themselves_earlier_stands_by_their_later_words_for_as_long_as_it_stands_itself(
+    forum: Forum, worker: Callable[[], None], service: Service, inbox: Inbox
+) -> None:
+    later = {"created_at": minute(10), "updated_at": minute(10)}
+    forum.posted("I care for my dad at home.", author=jo())
+    forum.posted(SHARED, "2", at=minute(10), author=jo(), comment=later)
+    forum.posted(SHARED, "3", at=minute(10), comment=later)
+    worker()
+
+    def tags(native_id: str) -> list[tuple[str, str]]:
+        with reading(service.db) as conn:
+            comment_id = conn.scalar(sa.select(comments.c.id).where(comments.c.native_id == native_id))
+            return [(tag.type, tag.source) for tag in tags_for(conn, [comment_id])[comment_id]]
+
+    assert tags("1") == [("carer", "text")], "nobody remembers the future"
+    assert tags("2") == [("carer", "earlier")]
+    assert tags("3") == [], "somebody else"
+    assert all("Carer" not in str(mail) for mail in inbox.mails), "what was said earlier is never mailed"
+    forum.hidden(at=minute(12))
+    worker()
+    assert tags("2") == []

@@ -15,7 +15,8 @@ def outcome_of(conn: sa.Connection, comment_id: int) -> dict[str, object]:
     if stored is None:
         return {}
     return {
-        "tags": [tag.type for tag in stored.tags],
+        # What somebody said earlier is for the staff and themselves (RULINGS).
+        "tags": [tag.type for tag in stored.tags if tag.source != "earlier"],
         "insight": stored.insight is not None,
         "urgent": stored.urgency is not None,
         "forward": stored.forwarded,
