@@ -71,7 +71,8 @@ def call_back(
                 recalls_id=sent.id,
                 kind="recall",
                 recipient=sent.recipient,
-                message_id=_message_id(service, f"recall-{sent.id}", sent.recipient),
+                message_id=_message_id(service, f"recall-{sent.id}-{sent.round}", sent.recipient),
+                up_to=sent.round,
                 at=datetime.now(UTC),
             ),
         )

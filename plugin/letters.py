@@ -1,7 +1,7 @@
 """What each kind of mail says, read from what holds at the moment it is sent; or why it is not sent after all."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -105,7 +105,9 @@ def _recall(service: Service, conn: sa.Connection, waiting: Waiting) -> Written 
     original = waiting_mail(conn, waiting.recalls_id) if waiting.recalls_id else None
     sent_at = original and f"{original.created_at.day} {original.created_at:%B %Y}"
     about = {"confirm_url": f"{service.public_url}/desk/recalls/{waiting.id}", "sent_at": sent_at}
-    return Written(waiting.recipient, "", about, answers=sent_id(original) if original else None)
+    # The mail may be on its way once more by now: this is about the time before.
+    called_back = replace(original, round=waiting.up_to or 1) if original else None
+    return Written(waiting.recipient, "", about, answers=sent_id(called_back) if called_back else None)
 
 
 def _news(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:

@@ -85,8 +85,6 @@ def put_out(
             "reason": None,
             "created_at": at,
             "finished_at": None,
-            "confirmed_at": None,
-            "confirmed_by": None,
             "round": outbox.c.round + 1,
         },
         where=outbox.c.status.in_(AGAIN[kind]),
@@ -184,7 +182,7 @@ def _waiting(row: sa.Row[*tuple[object, ...]]) -> Waiting:
 AGAIN: dict[MailKind, tuple[Status, ...]] = {
     "forward": ("withheld", "recalled"),
     "urgent": ("withheld", "recalled"),
-    "recall": ("sent", "failed", "withheld"),
+    "recall": (),
     "news": ("withheld",),
     "verify": ("sent", "failed", "withheld"),
     "link": ("sent", "failed", "withheld"),

@@ -329,9 +329,8 @@ outbox = sa.Table(
     # For a recall: who said that their copy is gone.
     _when("confirmed_at", nullable=True),
     sa.Column("confirmed_by", sa.String(128)),
-    # For news: the last step that it tells of.
+    # For news: the last step that it tells of. For a recall: which round of the mail it recalls.
     sa.Column("up_to", sa.Integer),
-    sa.UniqueConstraint("insight_id", "kind", "recipient"),
 )
 
 # How often an invitation was shown and chosen, and how many joined: figures per day, never a person.

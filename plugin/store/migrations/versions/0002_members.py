@@ -11,6 +11,11 @@ depends_on = None
 
 def upgrade() -> None:
     """Go forward."""
+    _make_tables()
+    _change_tables()
+
+
+def _make_tables() -> None:
     op.create_table(
         "addresses",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -141,6 +146,8 @@ def upgrade() -> None:
     with op.batch_alter_table("insight_steps", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_insight_steps_insight_id"), ["insight_id"], unique=False)
 
+
+def _change_tables() -> None:
     with op.batch_alter_table("comments", schema=None) as batch_op:
         batch_op.add_column(sa.Column("is_asked", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("held_at", sa.DateTime(timezone=True), nullable=True))
@@ -169,6 +176,8 @@ def upgrade() -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.alter_column("community_id", existing_type=sa.Integer(), nullable=False)
         batch_op.alter_column("insight_id", existing_type=sa.Integer(), nullable=True)
+        # A mail that goes once more has a recall of its own each time.
+        batch_op.drop_constraint(batch_op.f("uq_outbox_insight_id_kind_recipient"), type_="unique")
         batch_op.create_index(batch_op.f("ix_outbox_author_id"), ["author_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_outbox_community_id"), ["community_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_outbox_recalls_id"), ["recalls_id"], unique=False)
