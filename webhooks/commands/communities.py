@@ -108,6 +108,17 @@ def show(slug: str) -> None:
         ("secrets", f"{secrets} live"),
     ):
         click.echo(f"{word:<12}{value}")
+    _show_doors(community)
+
+
+def _show_doors(community: "Community") -> None:
+    from plugin.doors import doors_of
+
+    for door in doors_of(community.doors):
+        whose = "" if community.doors.get(door.kind) else ", in our words"
+        click.echo(f"\ndoor for {door.kind}{whose}:")
+        for line in door.text.splitlines():
+            click.echo(f"    {line}")
 
 
 @click.command("set")
@@ -122,6 +133,7 @@ def show(slug: str) -> None:
 @click.option("--public-tags", type=click.Choice(["none", "consented"]), help="Whether a tag may show on the forum.")
 @click.option("--time-zone", help="Where its people are, such as Europe/London.")
 @click.option("--write-back", "write_back_url", help="Where its forum takes what we tell it; empty for nowhere.")
+@click.option("--door", "doors", multiple=True, help="KIND=TEXT: where help is for a need; empty for ours; repeatable.")
 @click.option("--private-host", help="The one host that need not be public and may do without https.")
 def set_(slug: str, private_host: str | None, **given: Any) -> None:
     """Change what is set for a community; what is not named stays."""
@@ -134,6 +146,8 @@ def set_(slug: str, private_host: str | None, **given: Any) -> None:
     _check_changes(changes, private_host)
     with database(settings()) as db, writing(db) as conn:
         community = _named(conn, slug)
+        if "doors" in changes:
+            changes["doors"] = {kind: text for kind, text in {**community.doors, **changes["doors"]}.items() if text}
         change_community(conn, community.id, **changes)
     click.echo(f"{community.name} is changed: {', '.join(sorted(changes)).replace('_', ' ')}.")
 
@@ -231,8 +245,21 @@ def _check_changes(changes: dict[str, Any], private_host: str | None) -> None:
     if mistake := question_mistake(changes.get("question", "")):
         raise click.BadParameter(mistake, param_hint="--question")
     _check_types(changes.get("expected_types", ()))
+    if "doors" in changes:
+        changes["doors"] = dict(_door(given) for given in changes["doors"])
     for name in ("question", "write_back_url"):
         changes.update({name: changes[name] or None} if name in changes else {})
+
+
+def _door(given: str) -> tuple[str, str]:
+    """Return the kind and the text of a door as it was typed."""
+    from plugin.doors import door_mistake
+
+    kind, equals, text = (part.strip() for part in given.partition("="))
+    mistake = door_mistake(kind, text) if equals else "not KIND=TEXT, such as crisis='Call 999.'"
+    if mistake:
+        raise click.BadParameter(mistake, param_hint="--door")
+    return kind, text
 
 
 def _check_url(option: str, url: str, private_host: str | None) -> None:
