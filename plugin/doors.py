@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any, Literal, get_args
 
 from plugin.insights import default_rules, sentences_of, spaced, urgency_of_reading
@@ -197,9 +198,9 @@ class _Story:
     def places(self, kind: NeedKind) -> Iterator[tuple[int, int]]:
         """Yield where the words of a kind stand, without those that are denied or blocked."""
         words = self.rules.words[kind]
-        yield from self._found(words.says, ())
+        yield from islice(self._found(words.says, ()), MOST_EVIDENCE)
         if words.hints:
-            yield from self._found(words.hints, words.unless)
+            yield from islice(self._found(words.hints, words.unless), MOST_EVIDENCE)
 
     def dangers(self) -> Iterator[tuple[int, int]]:
         """Yield the signs of danger that have a word of nearness in time close by."""
@@ -207,9 +208,8 @@ class _Story:
         if not near:
             return
         near = {n + step for n in near for step in range(-NEARBY, NEARBY + 1)}
-        for start, end in self._found(self.rules.signs, self.rules.words["danger"].unless):
-            if self._sentence(start) in near:
-                yield start, end
+        signs = self._found(self.rules.signs, self.rules.words["danger"].unless)
+        yield from islice((sign for sign in signs if self._sentence(sign[0]) in near), MOST_EVIDENCE)
 
     def urgent_sentences(self) -> Iterator[tuple[int, int]]:
         """Yield the sentences for which the urgent lane calls somebody."""
@@ -221,17 +221,14 @@ class _Story:
                 yield span
 
     def _found(self, pattern: re.Pattern[str], unless: Sequence[str]) -> Iterator[tuple[int, int]]:
-        counted = 0
         for match in pattern.finditer(self.flat):
-            if self._is_denied(match.start()) or (unless and self.is_blocked(match.start(), unless)):
-                continue
-            yield match.start(), match.end() - 1
-            counted += 1
-            if counted == MOST_EVIDENCE:
-                return
+            if not self._is_denied(match.start()) and not (unless and self.is_blocked(match.start(), unless)):
+                yield match.start(), match.end() - 1
 
     def _is_denied(self, place: int) -> bool:
-        return self.rules.denied.search(self.flat, max(0, place - 40), place + 1) is not None
+        # "No. Suicide is all I think of": what another sentence denies is not denied here.
+        start = max(self.sentences[self._sentence(place)][0], place - 40)
+        return self.rules.denied.search(self.flat, start, place + 1) is not None
 
     def is_blocked(self, place: int, unless: Sequence[str]) -> bool:
         """Return whether the sentence of a place holds words by which a hint means something else."""

@@ -101,6 +101,8 @@ def test_of_comments_that_need_no_door_most_are_left_in_peace() -> None:
         "Ｉ ｗａｎｔ ｔｏ ｄｉｅ",
         "WANNA DIE",
         "I am not saying I am going to kill myself, but I think about it.",
+        "Why not end it all.",
+        "Is it better now? No. Suicide is all I think of.",
         "Our suicide prevention training is a joke. I say so as someone who wants to die.",
     ],
 )
@@ -215,6 +217,11 @@ def shown(app: Flask, text: str, own: dict[str, str] | None = None) -> str:
     doors, other_doors = doors_apart(text, own or {})
     with app.test_request_context():
         return render_template("members/_doors.html", doors=doors, other_doors=other_doors)
+
+
+def test_a_danger_is_not_lost_behind_older_ones() -> None:
+    old = "She was fitting and bleeding and floppy then, collapsed and gasping. Then all was well. " * 3
+    assert kinds(old + "The garden helped. The walks helped. She is blue right now, what do I do?") == ["danger"]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
