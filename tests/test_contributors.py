@@ -418,6 +418,19 @@ def test_two_accounts_of_one_person_become_one(
     assert "You said no on" in merged
 
 
+def test_who_wrote_of_a_crisis_finds_help_first_on_their_page(
+    forum: Forum, worker: Callable[[], None], own_page: Callable[[str], Page]
+) -> None:
+    now = datetime.now(UTC).isoformat()
+    forum.posted("I can't go on like this any more.", at=now, comment={"created_at": now})
+    forum.posted("Thank you for writing this.", "2")
+    worker()
+    text = own_page("a1").text
+    assert text.index("If you need help now") < text.index("I can&#39;t go on")
+    assert "116 123" in text
+    assert "If you need help now" not in own_page("a2").text
+
+
 def test_a_link_ends_and_is_swept_away(
     forum: Forum, worker: Callable[[], None], own_page: Callable[[str], Page], service: Service, client: FlaskClient
 ) -> None:

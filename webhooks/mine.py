@@ -1,9 +1,9 @@
 """What a contributor meets on their own page: their comments, the tags, what they agreed to, and what became of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from plugin.consent import CREDITS, FIRST, LATER, Credit, Purpose, newest_wordin
 from plugin.contributors import Contribution, contributions_of, everything_of
 from plugin.crediting import source_words, speaker_words
 from plugin.delivery import ask_address, mail_link
+from plugin.doors import Door, doors_for, doors_of
 from plugin.excerpts import Piece, pieces_of
 from plugin.explaining import explanation_of
 from plugin.model import Tag
@@ -37,6 +38,8 @@ from webhooks.wiring import service
 
 LONGEST_NAME = 60
 LONGEST_ADDRESS = 254
+# For so long may what somebody wrote be about what they need now.
+STILL_LATE = timedelta(days=14)
 
 mine = Blueprint("mine", __name__, url_prefix="/members")
 
@@ -106,6 +109,8 @@ def page(community: str, token: str) -> str:
         frequencies=FREQUENCIES,
         credits=CREDITS,
         labels={type_: label_of(type_) for type_ in (*main_types(), *other_types())},
+        doors=_doors(found, who),
+        other_doors=(),
         asks_for_a_fresh_link=_needs_fresh_link(who, address),
         done=request.args.get("done", ""),
         longest_name=LONGEST_NAME,
@@ -337,6 +342,14 @@ def _shown(one: Contribution, who: Visitor) -> Shown:
         lines=_lines(one),
         on_notice=contributors.is_on_notice(one, who.community),
     )
+
+
+def _doors(found: Sequence[Contribution], who: Visitor) -> tuple[Door, ...]:
+    """Return the doors that what somebody wrote of late suggests, urgent help first."""
+    late = datetime.now(UTC) - STILL_LATE
+    texts = [one.stored.comment.text for one in found if one.stored.comment.updated_at > late]
+    needs = {need.kind for text in texts for need in doors_for(text)}
+    return tuple(door for door in doors_of(who.community.doors) if door.kind in needs)
 
 
 def _told(tag: Tag, text: str) -> Told:

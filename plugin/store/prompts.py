@@ -1,4 +1,4 @@
-"""How often the invitation was shown and chosen, and how many joined: figures, never people."""
+"""How often the invitation was shown and chosen, how many joined and posted: figures, never people."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,18 +10,22 @@ import sqlalchemy as sa
 from plugin.store.opening import insert_into
 from plugin.store.tables import discussions, prompt_counts
 
-Step = Literal["shown", "chosen", "joined"]
+Step = Literal["shown", "chosen", "joined", "posted"]
 
 
 @dataclass(frozen=True, slots=True)
 class PromptFigures:
-    """What became of the invitation in one discussion; `title` and `url` are None for the community as a whole."""
+    """What became of the invitation in one discussion; `title` and `url` are None for the community as a whole.
+
+    Nobody can tell for which discussion somebody joined. Who posted is counted where kept words came in as a comment.
+    """
 
     title: str | None
     url: str | None
     shown: int
     chosen: int
     joined: int
+    posted: int
 
 
 def count_prompt(
@@ -44,10 +48,14 @@ def prompt_figures(conn: sa.Connection, community_ids: Collection[int]) -> list[
         return sa.func.coalesce(sa.func.sum(counted), 0).label(step)
 
     query = (
-        sa.select(discussions.c.title, discussions.c.url, total("shown"), total("chosen"), total("joined"))
+        sa.select(
+            discussions.c.title, discussions.c.url, total("shown"), total("chosen"), total("joined"), total("posted")
+        )
         .select_from(prompt_counts.outerjoin(discussions, discussions.c.id == prompt_counts.c.discussion_id))
         .where(prompt_counts.c.community_id.in_(community_ids))
         .group_by(discussions.c.id, discussions.c.title, discussions.c.url)
         .order_by(discussions.c.title.nulls_last())
     )
-    return [PromptFigures(row.title, row.url, row.shown, row.chosen, row.joined) for row in conn.execute(query)]
+    return [
+        PromptFigures(row.title, row.url, row.shown, row.chosen, row.joined, row.posted) for row in conn.execute(query)
+    ]

@@ -333,7 +333,7 @@ outbox = sa.Table(
     sa.Column("up_to", sa.Integer),
 )
 
-# How often an invitation was shown and chosen, and how many joined: figures per day, never a person.
+# How often an invitation was shown and chosen, how many joined and posted: figures per day, never a person.
 # `discussion_id` is 0 for the community as a whole: an empty place would not be unique.
 prompt_counts = sa.Table(
     "prompt_counts",
