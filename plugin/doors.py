@@ -270,16 +270,17 @@ def _pieces(line: str) -> Iterator[tuple[str, str | None]]:
 DOORS: dict[NeedKind, tuple[str, str]] = {
     "crisis": (
         "If you, or somebody you know, may be thinking of suicide or self-harm",
-        "If a life is at risk now: call 999, or go to A&E.\n"
+        "If a life is at risk now: call 999, or go to A&E. To talk to somebody, day or night: call 116 123 "
+        "(Samaritans, free).\n"
         "For a mental health crisis, day or night: call 111 and choose option 2 (England and Wales) or the "
         "mental health option (Scotland). In Northern Ireland, Lifeline: call 0808 808 8000.\n"
-        "Samaritans listen, day and night, free: call 116 123.\n"
         "Shout answers by text message, day and night, free: text 85258 with the word SHOUT.\n"
         "Childline, for anybody under 19, free: call 0800 1111.",
     ),
     "danger": (
         "If somebody is in danger now",
-        "For an ambulance or the police: call 999. A&E departments are open day and night.\n"
+        "For an ambulance or the police: call 999.\n"
+        "A&E departments are open day and night.\n"
         "In a hospital or a care home: the emergency bell, or the nurse in charge. Many hospitals have a number for "
         "Martha’s Rule or “Call for Concern”: it asks another team to look at a patient who is getting worse.\n"
         "When it is urgent but no life is at risk: call 111 (England, Scotland and Wales).",
