@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-Purpose = Literal["forward", "quote", "contact", "themes", "show_tag"]
+Purpose = Literal["forward", "details", "quote", "contact", "themes", "show_tag"]
 CreditKind = Literal["name", "chosen", "role", "none"]
 
 
@@ -99,6 +99,14 @@ WORDINGS: Mapping[Purpose, tuple[Wording, ...]] = {
             "forward-1",
             to_translate("The editors of {community} may read what I wrote here, to learn from it."),
             frozenset({"forward"}),
+        ),
+    ),
+    # Asked only where something was found in the words that could show who somebody is.
+    "details": (
+        Wording(
+            "details-1",
+            to_translate("The editors of {community} may read it just as I wrote it, with the marked parts."),
+            frozenset({"details"}),
         ),
     ),
     "quote": (

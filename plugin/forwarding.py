@@ -16,7 +16,8 @@ class ForwardedCopy:
 
     `segments` are the words in order, each with whether it is evidence; `speakers` are the roles, each with where we
     know it from, and empty where the author has not said, or asked for no credit at all. `quoting` and `contact` say
-    what else the author agreed to.
+    what else the author agreed to. `is_direct`: it was written to the editors and stands on no page; `is_as_written`:
+    its author wants nothing taken out.
     """
 
     discussion_title: str
@@ -28,6 +29,8 @@ class ForwardedCopy:
     credit: str
     quoting: str
     contact: str
+    is_direct: bool = False
+    is_as_written: bool = False
 
 
 def forwarded_copy(
@@ -51,9 +54,12 @@ def forwarded_copy(
     shown = [tag for tag in tags if tag.source != "earlier" and tag.status != "removed"]
     if credit and credit.kind == "none":
         shown = []
+    is_as_written = allows(receipts, "details")
     # Beyond this nobody looked for personal data, so it is not sent.
     text = comment.text[:MOST_READ]
-    redacted, moved = without_personal_data(text, personal_data, [(one.start, one.end) for one in evidence])
+    redacted, moved = without_personal_data(
+        text, () if is_as_written else personal_data, [(one.start, one.end) for one in evidence]
+    )
     excerpt, marked = excerpt_around(redacted, moved)
     return ForwardedCopy(
         discussion_title=discussion.title,
@@ -65,6 +71,8 @@ def forwarded_copy(
         credit=credit_for(shown, credit, name),
         quoting=_answer(receipts, "quote"),
         contact=_answer(receipts, "contact"),
+        is_direct=comment.state == "direct",
+        is_as_written=is_as_written,
     )
 
 

@@ -1,11 +1,17 @@
 """Seal what must be kept but not read by whoever holds the database: one derived key for each purpose."""
 
+import os
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 
+from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+# Bytes; the length that AES-GCM is made for (NIST SP 800-38D, section 8.2).
+NONCE = 12
 
 
 class CannotUnseal(Exception):  # noqa: N818 - named for the fact
@@ -45,6 +51,20 @@ class Vault:
         # "seal:" keeps these keys apart from key_for's, whatever a purpose is called.
         keys = (_derived(key, f"seal:{purpose}") for key in self._keys)
         return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])
+
+
+def seal_under(token: str, content: bytes) -> bytes:
+    """Return the content sealed so that only who has the token of a link can open it: no key of ours can."""
+    nonce = os.urandom(NONCE)
+    return nonce + AESGCM(_derived(token, "link")).encrypt(nonce, content, None)
+
+
+def unseal_under(token: str, sealed: bytes) -> bytes:
+    """Return what was sealed under this token; raise CannotUnseal for another one."""
+    try:
+        return AESGCM(_derived(token, "link")).decrypt(sealed[:NONCE], sealed[NONCE:], None)
+    except InvalidTag:
+        raise CannotUnseal("sealed under another link") from None
 
 
 def _derived(key: str, purpose: str) -> bytes:

@@ -1,6 +1,6 @@
 """The comments and where each of them stands."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,6 +58,52 @@ def kept_comment(
     standing = Standing(row.text, row.text_at, row.shown_state, row.shown_at, row.approved_at, row.deleted_at)
     is_erased = row.erased_at is not None
     return Kept(row.id, standing, row.author_id, row.discussion_id, row.source, is_new, is_erased)
+
+
+def direct_author(conn: sa.Connection, community_id: int, native_id: str) -> int | None:
+    """Return who sent these words to the editors without an account, or None where they were not sent yet."""
+    theirs = sa.and_(comments.c.community_id == community_id, comments.c.native_id == native_id)
+    author_id: int | None = conn.scalar(sa.select(comments.c.author_id).where(theirs, comments.c.source == "direct"))
+    return author_id
+
+
+def add_direct_comment(
+    conn: sa.Connection,
+    community_id: int,
+    comment: Comment,
+    *,
+    discussion_id: int,
+    author_id: int,
+    is_held: bool,
+) -> int:
+    """Store what somebody sent to the editors without an account and return its id: nothing of it is ever public."""
+    row = {
+        "community_id": community_id,
+        "native_id": comment.native_id,
+        "created_at": comment.created_at,
+        "discussion_id": discussion_id,
+        "author_id": author_id,
+        "text": comment.text,
+        "text_at": comment.updated_at,
+        "state": "direct",
+        "shown_state": "direct",
+        "shown_at": comment.created_at,
+        "source": "direct",
+        "received_at": comment.created_at,
+        "is_asked": True,
+        "held_at": comment.created_at if is_held else None,
+    }
+    return int(conn.execute(sa.insert(comments).values(row).returning(comments.c.id)).scalar_one())
+
+
+def held_comments(conn: sa.Connection, community_ids: Collection[int]) -> list[StoredComment]:
+    """Return what a program may have sent and nobody has looked at yet, oldest first."""
+    return stored_comments(conn, comments.c.community_id.in_(community_ids), comments.c.held_at.is_not(None))
+
+
+def let_through(conn: sa.Connection, comment_id: int) -> None:
+    """Record that somebody looked, and that a person wrote this."""
+    conn.execute(sa.update(comments).where(comments.c.id == comment_id).values(held_at=None))
 
 
 def save_standing(conn: sa.Connection, comment_id: int, standing: Standing) -> None:

@@ -7,8 +7,11 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from plugin.model import Discussion
+from plugin.store.communities import Community
 from plugin.store.opening import insert_into
 from plugin.store.tables import comments, discussions
+
+DIRECT = "direct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def save_discussion(conn: sa.Connection, community_id: int, discussion: Discussi
 
 def discussion_at(conn: sa.Connection, community_id: int, url: str) -> StoredDiscussion | None:
     """Return the discussion of a community at this address, or None."""
-    return _one(conn, discussions.c.community_id == community_id, discussions.c.url == url)
+    return _one(conn, discussions.c.community_id == community_id, discussions.c.url == url, _is_page())
 
 
 def discussion_by_id(conn: sa.Connection, discussion_id: int) -> StoredDiscussion | None:
@@ -76,11 +79,21 @@ def discussions_of(conn: sa.Connection, community_ids: Collection[int]) -> list[
             last.label("last_comment_at"),
         )
         .select_from(discussions.outerjoin(comments, shown))
-        .where(discussions.c.community_id.in_(community_ids))
+        .where(discussions.c.community_id.in_(community_ids), _is_page())
         .group_by(discussions.c.id)
         .order_by(last.desc().nulls_last(), discussions.c.id.desc())
     )
     return [DiscussionRow(_stored(row), row.comments, row.people, row.last_comment_at) for row in conn.execute(query)]
+
+
+def letters_to_editors(conn: sa.Connection, community: Community, at: datetime) -> int:
+    """Return the id of what stands for a page where somebody writes to the editors from one that we do not know."""
+    told = Discussion(DIRECT, "Written to the editors", community.base_url, kind=DIRECT, audience="private")
+    return save_discussion(conn, community.id, told, at)
+
+
+def _is_page() -> sa.ColumnElement[bool]:
+    return discussions.c.kind != DIRECT
 
 
 def _one(conn: sa.Connection, *which: sa.ColumnElement[bool]) -> StoredDiscussion | None:
