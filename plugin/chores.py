@@ -11,6 +11,7 @@ from plugin.service import Service
 from plugin.store.addresses import Frequency, authors_to_tell
 from plugin.store.comments import forget_old_words
 from plugin.store.communities import all_communities
+from plugin.store.kept import sweep_kept
 from plugin.store.links import sweep_links
 from plugin.store.opening import reading, writing
 
@@ -26,10 +27,10 @@ log = structlog.get_logger()
 
 
 def sweep(service: Service, at: datetime) -> None:
-    """Delete the private links whose time is over."""
+    """Delete the kept words and the private links whose time is over."""
     with writing(service.db, patient=True) as conn:
-        links = sweep_links(conn, at)
-    log.info("swept", links=links)
+        kept, links = sweep_kept(conn, at), sweep_links(conn, at)
+    log.info("swept", kept=kept, links=links)
 
 
 def tell_contributors(service: Service, at: datetime) -> None:

@@ -33,11 +33,13 @@ from plugin.service import Service
 from plugin.stakeholders import type_for_alias
 from plugin.store.addresses import forget_address
 from plugin.store.authors import author_id_of, mark_left, merge_authors, save_author
-from plugin.store.comments import Kept, comment_ids_by, kept_comment, place_comment, save_standing
+from plugin.store.comments import Kept, comment_ids_by, kept_comment, mark_asked, place_comment, save_standing
 from plugin.store.communities import Community, community_by_id
+from plugin.store.consents import save_choice
 from plugin.store.discussions import save_discussion
 from plugin.store.events import close_event, received
 from plugin.store.insights import insights_by, save_insight
+from plugin.store.kept import take_mark
 from plugin.store.links import close_links
 from plugin.store.opening import writing
 from plugin.store.prompts import count_prompt
@@ -87,6 +89,8 @@ def take_comment(telling: Telling, event: WholeComment) -> int:
     history = decisions_for(telling.conn, [kept.id]).get(kept.id, [])
     _tag_by_profile(telling, kept.id, event.author, history)
     if standing.text is not None:
+        if kept.standing.text is None:
+            _take_over_choice(telling, kept.id, discussion_id, standing.text)
         heard = heard_in(standing.text)
         _tag(telling, kept.id, standing, heard, history)
         _weigh(telling, kept, standing, heard)
@@ -159,6 +163,19 @@ def _author(telling: Telling, kept: Kept, event: WholeComment) -> int:
     if event.author.native_id is None and kept.author_id is not None:
         return kept.author_id
     return save_author(telling.conn, telling.community.id, event.author, event.occurred_at)
+
+
+def _take_over_choice(telling: Telling, comment_id: int, discussion_id: int, text: str) -> None:
+    """Give a comment what its author chose when they kept its words with us; nothing of it goes before they agreed."""
+    choice = take_mark(telling.conn, telling.service.vault, discussion_id, text, telling.at)
+    if choice is None:
+        return
+    mark_asked(telling.conn, comment_id)
+    save_choice(telling.conn, telling.service.vault, comment_id, choice, telling.at)
+    for type_ in choice.types:
+        tag = Tag(type_, 1.0, None, "author", source="author")
+        decide_tag(telling.conn, comment_id, tag, "confirmed", source="author", by="author", at=telling.at)
+    count_prompt(telling.conn, telling.community.id, "posted", discussion_id, on=telling.at.date())
 
 
 def _tag(telling: Telling, comment_id: int, standing: Standing, heard: Heard, history: Sequence[Decision]) -> None:

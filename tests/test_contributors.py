@@ -13,11 +13,14 @@ from flask.testing import FlaskClient
 from forum import CREATED, Forum, minute
 from mail_server import Inbox, words_of
 from plugin.chores import forget, is_due, sweep, tell_contributors
+from plugin.consent import Choice, Credit
 from plugin.service import Service
 from plugin.store.authors import author_id_of
 from plugin.store.communities import Community, change_community
+from plugin.store.kept import leave_mark
 from plugin.store.links import LASTS, new_link
 from plugin.store.opening import reading, writing
+from plugin.store.prompts import prompt_figures
 from plugin.store.tables import metadata
 
 DAD = (
@@ -416,6 +419,33 @@ def test_two_accounts_of_one_person_become_one(
     assert "blood thinner" in merged
     assert "insulin" in merged
     assert "You said no on" in merged
+
+
+def test_what_was_chosen_for_kept_words_is_the_comments_once_they_are_posted(
+    forum: Forum,
+    inbox: Inbox,
+    worker: Callable[[], None],
+    own_page: Callable[[str], Page],
+    service: Service,
+    community: Community,
+) -> None:
+    forum.posted("Thank you for writing this.", "2")
+    worker()
+    kept = Choice(("patient",), (), Credit("chosen", "Ruth"))
+    with writing(service.db) as conn:
+        leave_mark(conn, service.vault, 1, DAD, kept, datetime.now(UTC))
+    forum.posted(DAD.replace(". ", ".\r\n"))
+    worker()
+    assert inbox.mails == [], "kept words go nowhere before their author agreed"
+    page = own_page("a1")
+    assert "chosen by the author" in page.text
+    assert 'value="Ruth"' in page.text
+    page.press("comments/2/answers", forward="yes")
+    worker()
+    assert "Ruth (the name that its author chose)" in words_of(inbox.mails[0])
+    with reading(service.db) as conn:
+        figures = [row for row in prompt_figures(conn, [community.id]) if row.posted]
+    assert [(row.title, row.posted) for row in figures] == [("Patient safety and co-production", 1)]
 
 
 def test_who_wrote_of_a_crisis_finds_help_first_on_their_page(
