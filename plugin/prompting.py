@@ -43,6 +43,10 @@ class Host(Protocol):
         """Where the editors read what somebody sends without an account."""
 
     @property
+    def question(self) -> str | None:
+        """How its panel asks, in its own words with {title} and {roles}; None for ours."""
+
+    @property
     def expected_types(self) -> Sequence[str]:
         """Whom its discussions want to hear from."""
 
@@ -51,7 +55,8 @@ class Host(Protocol):
 class Prompt:
     """The invitation that a guest sees under a page; `discussion_title` is None for a page we have not heard of.
 
-    `roles` are whom the page asks, as in "a carer".
+    `roles` are whom the page asks, as in "a carer"; `question` is how the community asks in its own words, None where
+    it leaves that to us.
     """
 
     community_name: str
@@ -61,6 +66,7 @@ class Prompt:
     sign_up_url: str
     sign_in_url: str
     editorial_address: str
+    question: str | None = None
 
 
 def prompt_for(community: Host, discussion: Discussion | None, url: str = "") -> Prompt:
@@ -74,14 +80,17 @@ def prompt_for(community: Host, discussion: Discussion | None, url: str = "") ->
     return_to = return_address(discussion.url if discussion else url, community.base_url)
     # A guest is not told what a page is called that only members may open.
     is_open = discussion is not None and discussion.audience == "public"
+    title = discussion.title if discussion and is_open else None
+    roles = tuple(somebody(type_) for type_ in community.expected_types)
     return Prompt(
         community_name=community.name,
-        discussion_title=discussion.title if discussion and is_open else None,
-        roles=tuple(somebody(type_) for type_ in community.expected_types),
+        discussion_title=title,
+        roles=roles,
         return_to=return_to,
         sign_up_url=with_return(community.sign_up_url, return_to),
         sign_in_url=with_return(community.sign_in_url, return_to),
         editorial_address=community.editorial_address,
+        question=_in_their_words(community.question, title, roles),
     )
 
 
@@ -123,6 +132,13 @@ def with_return(page: str, return_to: str) -> str:
     parts = urlsplit(page)
     asked = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != RETURN_FIELD]
     return urlunsplit(parts._replace(query=urlencode([*asked, (RETURN_FIELD, return_to)])))
+
+
+def _in_their_words(question: str | None, title: str | None, roles: Sequence[str]) -> str | None:
+    if not question:
+        return None
+    *first, last = roles or ("somebody involved",)
+    return question.format(title=title or "this page", roles=f"{', '.join(first)} or {last}" if first else last)
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:

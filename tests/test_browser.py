@@ -42,7 +42,7 @@ GUEST_PAGES = ("/", "/practice/", "/practice/?as=carys", "/practice/sign-up", "/
 MEMBER_PAGES = (
     "/members/practice/panel?url={home}/practice/",
     "/members/practice/panel?later=1&url={home}/practice/",
-    "/members/practice/go?to=write&url={home}/practice/",
+    "/members/practice/write?url={home}/practice/",
 )
 STAFF_PAGES = (
     *("/moderators/", "/moderators/discussions/1", "/desk/", "/desk/insights/1"),
@@ -199,11 +199,11 @@ def test_a_guest_leaves_with_nothing_and_nobody_else_is_asked(browser, hub, serv
     context.close()
 
 
-def test_all_three_answers_to_the_invitation_are_the_same_size(opened, hub, service) -> None:
+def test_all_four_answers_to_the_invitation_are_the_same_size(opened, hub, service) -> None:
     for width in WIDTHS:
         page = opened(MEMBER_PAGES[0].format(home=service.public_url), width)
         boxes = [choice.bounding_box() for choice in page.locator(".choice").all()]
-        assert len(boxes) == 3
+        assert len(boxes) == 4
         assert len({(round(box["width"]), round(box["height"])) for box in boxes}) == 1
         looks = page.evaluate(
             """[...document.querySelectorAll('.choice')].map(one => getComputedStyle(one))

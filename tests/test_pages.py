@@ -125,7 +125,7 @@ def test_only_the_community_may_frame_the_panel_and_nobody_anything_else(
     assert (
         client.get(PANEL).headers["Content-Security-Policy"].endswith("frame-ancestors 'self' https://hub.example.org")
     )
-    for path in ("/", "/nowhere", "/members/nobody/panel", f"/members/hub/go?to=write&url={PAGE}"):
+    for path in ("/", "/nowhere", "/members/nobody/panel", f"/members/hub/write?url={PAGE}"):
         assert "frame-ancestors 'none'" in client.get(path).headers["Content-Security-Policy"]
 
 
@@ -151,11 +151,11 @@ def test_signing_up_leads_to_the_forum_and_back(client: FlaskClient, community: 
 def test_a_guest_is_never_led_elsewhere(client: FlaskClient, community: Community, url: str) -> None:
     answer = client.get("/members/hub/go", query_string={"to": "sign-in", "url": url})
     assert parse_qs(urlsplit(answer.headers["Location"]).query) == {"return_to": ["https://hub.example.org"]}
-    assert "evil" not in client.get("/members/hub/go", query_string={"to": "write", "url": url}).text
+    assert "evil" not in client.get("/members/hub/write", query_string={"url": url}).text
 
 
 def test_writing_to_the_editors_needs_no_account(client: FlaskClient, community: Community) -> None:
-    page = client.get(f"/members/hub/go?to=write&url={PAGE}").text
+    page = client.get(f"/members/hub/write?url={PAGE}").text
     assert 'href="mailto:editors@hub.example.org"' in page
     assert f'href="{PAGE}"' in page
 
@@ -508,7 +508,7 @@ def test_an_error_of_ours_is_said_in_plain_words(app: Flask, client: FlaskClient
 
 GUEST_PAGES = [
     *("/", "/nowhere", "/practice/", "/practice/?as=tom", "/practice/sign-up", "/practice/sign-in"),
-    *("/practice/posts/1?as=maureen", PANEL, f"{PANEL}&later=1", f"/members/hub/go?to=write&url={PAGE}"),
+    *("/practice/posts/1?as=maureen", PANEL, f"{PANEL}&later=1", f"/members/hub/write?url={PAGE}"),
     *("/staff/sign-in",),
 ]
 

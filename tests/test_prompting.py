@@ -21,6 +21,7 @@ class Hub:
     sign_up_url: str = "https://hub.example.org/register/"
     sign_in_url: str = "https://hub.example.org/login/?theme=calm"
     editorial_address: str = "editors@hub.example.org"
+    question: str | None = None
     expected_types: tuple[str, ...] = ("patient", "carer", "health_professional", "social_care_professional")
 
 
@@ -35,6 +36,14 @@ def test_a_guest_is_invited_by_the_name_of_the_discussion():
     assert asked_to_return(prompt.sign_up_url) == PAGE
     assert asked_to_return(prompt.sign_in_url) == PAGE
     assert prompt.sign_in_url.startswith("https://hub.example.org/login/?theme=calm&")
+
+
+def test_a_community_asks_in_its_own_words():
+    asked = Hub(question="Have you lived through “{title}” as {roles}?", expected_types=("patient", "carer"))
+    prompt = prompt_for(asked, Discussion("7", "Falls at night", PAGE))
+    assert prompt.question == "Have you lived through “Falls at night” as a patient or a carer?"
+    assert prompt_for(asked, None, PAGE).question == "Have you lived through “this page” as a patient or a carer?"
+    assert prompt_for(Hub(), None, PAGE).question is None
 
 
 def test_a_page_that_we_have_not_heard_of_gets_an_invitation_too():

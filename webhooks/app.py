@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from flask import Flask, Response, jsonify
+from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
 from flask_talisman import Talisman
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -10,10 +11,12 @@ from plugin.engine import Jobs
 from plugin.rendering import STATIC, TEMPLATES
 from plugin.service import Service
 from plugin.store.opening import open_database, reading
-from webhooks import editors, members, mine, moderators, pages, practice, receive, staff
+from webhooks import editors, held, kept, members, mine, moderators, pages, practice, receive, staff
 from webhooks.audience import open_to_all
+from webhooks.guests import limit_guests
 from webhooks.settings import Settings
 from webhooks.wiring import NAME, service
+from webhooks.writing import writing_pages
 
 # Bootstrap's own pictures are data: addresses inside its style sheet.
 POLICY = {
@@ -42,6 +45,7 @@ def create_app(settings: Settings, *, practising: bool = False) -> Flask:
     )
     app.extensions[NAME] = service_from(settings)
     Bootstrap5(app)
+    Babel(app, default_locale="en_GB", default_translation_directories=str(TEMPLATES / "translations"))
     Talisman(
         app,
         force_https=not settings.is_loopback,
@@ -56,6 +60,7 @@ def create_app(settings: Settings, *, practising: bool = False) -> Flask:
     staff.init_staff(app)
     for blueprint in (*BLUEPRINTS, *([practice.forum] if practising else [])):
         app.register_blueprint(blueprint)
+    limit_guests(app)
     app.add_url_rule("/healthz", view_func=healthz)
     return app
 
@@ -74,4 +79,14 @@ def healthz() -> Response:
     return jsonify(status="ok")
 
 
-BLUEPRINTS = (receive.door, pages.pages, members.members, mine.mine, editors.desk, moderators.moderators)
+BLUEPRINTS = (
+    receive.door,
+    pages.pages,
+    members.members,
+    writing_pages,
+    kept.kept,
+    mine.mine,
+    editors.desk,
+    moderators.moderators,
+    held.held,
+)
