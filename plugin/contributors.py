@@ -27,6 +27,7 @@ from plugin.store.insights import author_of, insights_by, sendings_of
 from plugin.store.outbox import Recall, recalls_of, sent_moments
 from plugin.store.steps import steps_of, take_step
 from plugin.store.tags import decide_tag, decisions_for
+from plugin.telling import tell_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ def answer(
     insight_id = insights_by(conn, [comment_id]).get(comment_id)
     if insight_id is not None:
         put_up(service, conn, community, insight_id)
+    tell_tags(service, conn, community, comment_id)
 
 
 def choose_credit(service: Service, conn: sa.Connection, comment_id: int, credit: Credit, at: datetime) -> None:
@@ -120,7 +122,14 @@ def choose_credit(service: Service, conn: sa.Connection, comment_id: int, credit
         set_credit(conn, service.vault, comment_id, credit, at)
 
 
-def choose_roles(conn: sa.Connection, comment_id: int, chosen: Mapping[str, bool], at: datetime) -> None:
+def choose_roles(
+    service: Service,
+    conn: sa.Connection,
+    community: Community,
+    comment_id: int,
+    chosen: Mapping[str, bool],
+    at: datetime,
+) -> None:
     """Store which roles an author says they speak in (True) and which they do not (False), for one comment."""
     history = decisions_for(conn, [comment_id]).get(comment_id, [])
     last = {decision.type: decision.decided for decision in history if decision.source == "author"}
@@ -129,6 +138,7 @@ def choose_roles(conn: sa.Connection, comment_id: int, chosen: Mapping[str, bool
         if last.get(type_) != decided:
             tag = Tag(type_, 1.0, None, "author", source="author")
             decide_tag(conn, comment_id, tag, decided, source="author", by="author", at=at)
+    tell_tags(service, conn, community, comment_id)
 
 
 def record_step(service: Service, conn: sa.Connection, insight_id: int, step: Step, *, by: str, seen: str) -> None:
@@ -146,11 +156,13 @@ def record_step(service: Service, conn: sa.Connection, insight_id: int, step: St
         tell_contributor(service, conn, community_id, author_id)
 
 
-def erase(service: Service, conn: sa.Connection, author_id: int, at: datetime) -> None:
+def erase(service: Service, conn: sa.Connection, community: Community, author_id: int, at: datetime) -> None:
     """Erase an author and all that they wrote, and call back what was sent of it."""
-    insight_ids = insights_by(conn, [one.id for one in comments_by(conn, author_id)]).values()
-    call_back(service, conn, list(insight_ids), CARRY_WORDS)
+    theirs = comment_ids_by(conn, author_id)
+    call_back(service, conn, list(insights_by(conn, theirs).values()), CARRY_WORDS)
     erase_comments(conn, author_id, at)
+    for comment_id in theirs:
+        tell_tags(service, conn, community, comment_id)
     erase_author(conn, author_id)
 
 

@@ -32,7 +32,11 @@ log = structlog.get_logger()
 
 
 class Again(Exception):  # noqa: N818 - named for the fact
-    """A job could not be done now and may work later. Its message must hold no one's words."""
+    """A job could not be done now and may work later, `after` so many seconds. Its message must hold no one's words."""
+
+    def __init__(self, fact: str, *, after: float = 0) -> None:
+        super().__init__(fact)
+        self.after = after
 
 
 class DeadLetter(Exception):  # noqa: N818 - named for the fact
@@ -41,10 +45,15 @@ class DeadLetter(Exception):  # noqa: N818 - named for the fact
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """How many jobs of a kind run at once in one worker, and how often it looks for new ones (seconds)."""
+    """How many jobs of a kind run at once in one worker, and how often it looks for new ones (seconds).
+
+    Where `in_lanes`, a subject begins with the name of its lane and a full stop, and of each lane one job runs at once
+    on all workers together: a slow forum holds up nobody but itself.
+    """
 
     at_once: int
     poll: float
+    in_lanes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +97,19 @@ class Jobs:
         }
         if delay:
             options["delay_seconds"] = delay
+        if QUEUES[queue].in_lanes:
+            options["queue_partition_key"] = subject.partition(".")[0]
         self._client.enqueue_in_transaction(conn, options, subject, attempt)
 
     def register_queues(self) -> None:
         """Write the queues down, so that they exist before the first worker starts."""
         for name, queue in QUEUES.items():
-            self._client.register_queue(name, worker_concurrency=queue.at_once, polling_interval_sec=queue.poll)
+            self._client.register_queue(
+                name,
+                worker_concurrency=queue.at_once,
+                partition_concurrency=1 if queue.in_lanes else None,
+                polling_interval_sec=queue.poll,
+            )
 
     def forget_finished(self, before: datetime) -> int:
         """Delete the jobs that ended well before a moment, and return how many; dead letters stay."""
@@ -167,7 +183,12 @@ def start(
     logging.getLogger("dbos").addFilter(_not_said_yet)
     DBOS.launch()
     for name, queue in QUEUES.items():
-        DBOS.register_queue(name, worker_concurrency=queue.at_once, polling_interval_sec=poll or queue.poll)
+        DBOS.register_queue(
+            name,
+            worker_concurrency=queue.at_once,
+            partition_concurrency=1 if queue.in_lanes else None,
+            polling_interval_sec=poll or queue.poll,
+        )
     DBOS.apply_schedules(
         [
             {"schedule_name": name, "workflow_fn": _by_clock[name], "schedule": chore.cron, "context": None}
@@ -215,17 +236,19 @@ def _attempt(service: "Service", job: Job, name: str, subject: str, attempt: int
         # The one broad catch: whatever went wrong with this one job, the others go on and it is tried
         # again. Only the kind of error is written down; its message could hold somebody's words.
         log.warning("job.failed", job=name, subject=subject, attempt=attempt, error=type(error).__name__)
-        return _later(service, job, name, subject, attempt)
+        after = error.after if isinstance(error, Again) else 0
+        return _later(service, job, name, subject, attempt, after)
     return "done"
 
 
-def _later(service: "Service", job: Job, name: str, subject: str, attempt: int) -> str:
+def _later(service: "Service", job: Job, name: str, subject: str, attempt: int, after: float) -> str:
     if attempt > len(job.delays):
         job.give_up(service, subject)
         log.error("job.dead", job=name, subject=subject)
         raise DeadLetter(f"{name} {subject}")
+    delay = max(job.delays[attempt - 1], after)
     with writing(service.db) as conn:
-        service.jobs.enqueue(conn, name, subject, queue=job.queue, attempt=attempt + 1, delay=job.delays[attempt - 1])
+        service.jobs.enqueue(conn, name, subject, queue=job.queue, attempt=attempt + 1, delay=delay)
     return "again"
 
 
@@ -323,4 +346,5 @@ QUEUES = {
     "ingest": Queue(at_once=32, poll=0.1),
     # A worker claims as many as it may at each look, so this is at most 32 mails a second.
     "mail": Queue(at_once=8, poll=0.25),
+    "writeback": Queue(at_once=8, poll=0.5, in_lanes=True),
 }

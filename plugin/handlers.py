@@ -44,6 +44,7 @@ from plugin.store.links import close_links
 from plugin.store.opening import writing
 from plugin.store.prompts import count_prompt
 from plugin.store.tags import decide_tag, decisions_for
+from plugin.telling import tell_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def take_comment(telling: Telling, event: WholeComment) -> int:
         heard = heard_in(standing.text)
         _tag(telling, kept.id, standing, heard, history)
         _weigh(telling, kept, standing, heard)
+    tell_tags(telling.service, telling.conn, telling.community, kept.id)
     return kept.id
 
 
@@ -106,6 +108,7 @@ def take_absence(telling: Telling, event: CommentHidden | CommentRemoved) -> int
     save_standing(telling.conn, kept.id, standing)
     if standing.state == "deleted" and (insight_id := insights_by(telling.conn, [kept.id]).get(kept.id)):
         call_back(telling.service, telling.conn, [insight_id])
+    tell_tags(telling.service, telling.conn, telling.community, kept.id)
     return kept.id
 
 
@@ -127,6 +130,7 @@ def take_member(telling: Telling, event: MemberChanged) -> None:
     histories = decisions_for(telling.conn, theirs)
     for comment_id in theirs:
         _tag_by_profile(telling, comment_id, event.author, histories.get(comment_id, []))
+        tell_tags(telling.service, telling.conn, telling.community, comment_id)
 
 
 def complete_member(telling: Telling, event: MemberCompleted) -> None:

@@ -1,6 +1,6 @@
 """The kinds of work there are, how patient each of them is, and what is done by the clock."""
 
-from plugin import chores, delivery, handlers
+from plugin import chores, delivery, handlers, telling
 from plugin.engine import Chore, Job
 
 MINUTE = 60
@@ -19,6 +19,12 @@ JOBS = {
         run=delivery.send_mail,
         delays=(5 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, *[6 * HOUR] * 18),
         give_up=delivery.give_up,
+    ),
+    "write_back": Job(
+        queue="writeback",
+        run=telling.write_back,
+        delays=(30, 2 * MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR),
+        give_up=telling.give_up,
     ),
 }
 

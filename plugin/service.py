@@ -1,10 +1,11 @@
 """What the running service has at hand: its database, its jobs, its keys and its post."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from plugin.channels.email import Post
+from plugin.channels.webhook import Pace
 from plugin.engine import Jobs
 from plugin.sealing import Vault
 
@@ -13,7 +14,8 @@ from plugin.sealing import Vault
 class Service:
     """Handed to every handler and view; nothing of it is global.
 
-    `public_url` has no slash at its end; links are built on it and never on what a client says.
+    `public_url` has no slash at its end; links are built on it and never on what a client says. `pace` holds back what
+    we tell a forum.
     """
 
     db: sa.Engine
@@ -21,3 +23,4 @@ class Service:
     vault: Vault
     post: Post
     public_url: str
+    pace: Pace = field(default_factory=Pace)

@@ -126,7 +126,7 @@ class Consent(RuleBasedStateMachine):
     def erase(self) -> None:
         with writing(self.service.db) as conn:
             author_id = conn.scalar(sa.select(comments.c.author_id).where(comments.c.id == 1))
-            contributors.erase(self.service, conn, author_id, datetime.now(UTC))
+            contributors.erase(self.service, conn, self.community, author_id, datetime.now(UTC))
         self.is_erased = True
 
     @rule()

@@ -7,6 +7,7 @@ from flask_bootstrap import Bootstrap5
 from flask_talisman import Talisman
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from plugin.channels.webhook import Pace
 from plugin.engine import Jobs
 from plugin.rendering import STATIC, TEMPLATES
 from plugin.service import Service
@@ -67,8 +68,19 @@ def create_app(settings: Settings, *, practising: bool = False) -> Flask:
 
 def service_from(settings: Settings) -> Service:
     """Return the service that these settings describe."""
-    db = open_database(settings.database_url)
-    return Service(db=db, jobs=Jobs(db), vault=settings.vault(), post=settings.post(), public_url=settings.public_url)
+    return service_on(open_database(settings.database_url), settings)
+
+
+def service_on(db: sa.Engine, settings: Settings) -> Service:
+    """Return the service on a database that is open already."""
+    return Service(
+        db=db,
+        jobs=Jobs(db),
+        vault=settings.vault(),
+        post=settings.post(),
+        public_url=settings.public_url,
+        pace=Pace(settings.write_backs_per_minute),
+    )
 
 
 @open_to_all

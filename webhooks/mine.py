@@ -132,8 +132,8 @@ def roles(community: str, token: str, comment_id: int) -> ResponseReturnValue:
     if not chosen or not chosen.keys() <= {*main_types(), *other_types()}:
         abort(400)
     with writing(service().db) as conn:
-        _own(conn, community, token, comment_id)
-        contributors.choose_roles(conn, comment_id, chosen, datetime.now(UTC))
+        who = _own(conn, community, token, comment_id)
+        contributors.choose_roles(service(), conn, who.community, comment_id, chosen, datetime.now(UTC))
     return _back(community, token, comment_id)
 
 
@@ -230,7 +230,7 @@ def erase(community: str, token: str) -> ResponseReturnValue:
         who = visitor(conn, community, token)
         _insist_on_fresh_link(conn, who)
         if is_sure:
-            contributors.erase(service(), conn, who.author.id, datetime.now(UTC))
+            contributors.erase(service(), conn, who.community, who.author.id, datetime.now(UTC))
     template = "members/erased.html" if is_sure else "members/erase.html"
     return render_template(template, community=who.community, token=token)
 

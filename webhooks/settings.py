@@ -52,6 +52,7 @@ class Settings:
     smtp_password: str = field(repr=False)
     smtp_security: str
     mail_from: str
+    write_backs_per_minute: int
     worker_name: str
     trusted_proxies: int
     log_level: str
@@ -316,6 +317,9 @@ SETTINGS: dict[str, Setting] = {
     "MANYVOICES_SMTP_SECURITY": Setting("starttls", "`starttls`, `tls` or `none`.", None, (_one_of(*SMTP_PORTS),)),
     "MANYVOICES_MAIL_FROM": Setting(
         "", "Whom mail comes from. Needed beside a mail server.", "`manyvoices@localhost`", (_good_sender,)
+    ),
+    "MANYVOICES_WRITE_BACKS_PER_MINUTE": Setting(
+        50, "How much a forum is told in a minute at most, by each worker.", None, (_between(1, 600),)
     ),
     "MANYVOICES_WORKER_NAME": Setting(
         "",

@@ -53,6 +53,13 @@ def author_id_of(conn: sa.Connection, community_id: int, native_id: str) -> int 
     return found
 
 
+def native_id_of(conn: sa.Connection, author_id: int) -> str | None:
+    """Return what the forum calls an author who is still there; None for a guest, and for somebody who left."""
+    query = sa.select(authors.c.native_id).where(authors.c.id == author_id, authors.c.left_at.is_(None))
+    found: str | None = conn.scalar(query)
+    return found
+
+
 def merge_authors(conn: sa.Connection, gone_id: int, kept_id: int) -> None:
     """Give all that one author wrote to another; the links and the address of the one who is gone end."""
     if gone_id != kept_id:

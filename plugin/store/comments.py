@@ -7,12 +7,12 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from plugin.events import CommentRef, Source
-from plugin.model import Author, Comment, Insight, Tag, Urgency
+from plugin.model import Author, Comment, CommentState, Insight, Tag, Urgency
 from plugin.ordering import Standing
 from plugin.store.authors import author_from
 from plugin.store.insights_rows import insight_from, urgency_from
 from plugin.store.opening import insert_into
-from plugin.store.tables import authors, comments, insights, metadata, outbox
+from plugin.store.tables import authors, comments, discussions, insights, metadata, outbox
 from plugin.store.tags import tags_for
 
 
@@ -45,6 +45,17 @@ class StoredComment:
     insight: Insight | None
     urgency: Urgency | None
     forwarded: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which comment of its forum this is, and where it stands; that outlives its words."""
+
+    native_id: str
+    created_at: datetime
+    state: CommentState
+    source: Source
+    discussion_native_id: str | None
 
 
 def kept_comment(
@@ -148,6 +159,19 @@ def comment_by_id(conn: sa.Connection, comment_id: int) -> StoredComment | None:
     """Return one comment whatever its state, or None where its words are gone or never came."""
     found = stored_comments(conn, comments.c.id == comment_id)
     return found[0] if found else None
+
+
+def place_of(conn: sa.Connection, comment_id: int) -> Place | None:
+    """Return which comment of its forum this is, even where its words are gone; None where we know of none."""
+    query = (
+        sa.select(
+            comments.c.native_id, comments.c.created_at, comments.c.state, comments.c.source, discussions.c.native_id
+        )
+        .select_from(comments.outerjoin(discussions, discussions.c.id == comments.c.discussion_id))
+        .where(comments.c.id == comment_id)
+    )
+    row = conn.execute(query).one_or_none()
+    return Place(*row) if row else None
 
 
 def comment_ids_by(conn: sa.Connection, author_id: int) -> Sequence[int]:

@@ -26,7 +26,8 @@ class Community:
     """A community as its owner set it up.
 
     `expected_types` are those it hopes to hear from; `question` is how its panel asks, in its own words; `doors` say
-    where help is, by kind of need; `write_back_url` is where its forum takes what we tell it back.
+    where help is, by kind of need; `write_back_url` is where its forum takes what we tell it back, which it refused for
+    a reason where that was stopped; `private_host` is the one host that need not be public.
     """
 
     id: int
@@ -47,6 +48,9 @@ class Community:
     time_zone: str
     public_tags: PublicTags
     write_back_url: str | None
+    private_host: str | None
+    write_back_stopped_at: datetime | None
+    write_back_stop_reason: str | None
     created_at: datetime
 
 
@@ -65,6 +69,7 @@ def add_community(
     wait_minutes: int = 15,
     expected_types: Sequence[str] = (),
     is_practice: bool = False,
+    private_host: str | None = None,
 ) -> int:
     """Store a community and return its id. Without `expected_types`, the main types are expected."""
     row = {
@@ -80,6 +85,7 @@ def add_community(
         "wait_minutes": wait_minutes,
         "expected_types": list(expected_types or main_types()),
         "is_practice": is_practice,
+        "private_host": private_host,
         "created_at": datetime.now(UTC),
     }
     return int(conn.execute(sa.insert(communities).values(row).returning(communities.c.id)).scalar_one())

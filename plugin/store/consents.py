@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from plugin.consent import Choice, Credit, Purpose, Receipt, newest_wording
 from plugin.sealing import Vault
-from plugin.store.tables import credits, receipts
+from plugin.store.tables import comments, credits, receipts
 
 PURPOSE = "credit"
 
@@ -36,6 +36,16 @@ def receipts_for(conn: sa.Connection, comment_ids: Collection[int]) -> dict[int,
     for row in rows:
         found[row.comment_id].append(Receipt(row.purpose, row.given, row.wording, row.at))
     return found
+
+
+def comments_answered(conn: sa.Connection, community_id: int, purpose: Purpose) -> set[int]:
+    """Return the comments of a community whose authors ever answered for a purpose, whatever they said."""
+    query = (
+        sa.select(receipts.c.comment_id)
+        .join(comments, comments.c.id == receipts.c.comment_id)
+        .where(comments.c.community_id == community_id, receipts.c.purpose == purpose)
+    )
+    return set(conn.scalars(query))
 
 
 def set_credit(conn: sa.Connection, vault: Vault, comment_id: int, credit: Credit, at: datetime) -> None:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from plugin.store.opening import insert_into
 from plugin.store.tables import Moment, metadata
 
 practice_members = sa.Table(
@@ -25,6 +27,16 @@ practice_posts = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("updated_at", Moment, nullable=False),
+)
+
+# What Many Voices told this forum, by what it is about: labels beside a post, the moderators' note, a member's link.
+practice_told = sa.Table(
+    "practice_told",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("about", sa.String(255), nullable=False, unique=True),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("told_at", Moment, nullable=False),
 )
 
 
@@ -85,6 +97,18 @@ def post_by_id(conn: sa.Connection, post_id: int) -> PracticePost | None:
 def all_posts(conn: sa.Connection) -> list[PracticePost]:
     """Return the posts, the oldest first."""
     return [_post(row) for row in conn.execute(sa.select(practice_posts).order_by(practice_posts.c.id))]
+
+
+def keep_told(conn: sa.Connection, about: str, data: dict[str, Any], at: datetime) -> None:
+    """Keep what we were told about something, in place of what we knew; an older telling overwrites nothing."""
+    told = {"data": data, "told_at": at}
+    insert = insert_into(conn, practice_told).values(about=about, **told)
+    conn.execute(insert.on_conflict_do_update(index_elements=["about"], set_=told, where=practice_told.c.told_at <= at))
+
+
+def all_told(conn: sa.Connection) -> dict[str, dict[str, Any]]:
+    """Return what we were told, by what it is about."""
+    return {row.about: row.data for row in conn.execute(sa.select(practice_told))}
 
 
 def _post(row: sa.Row[*tuple[object, ...]]) -> PracticePost:

@@ -80,6 +80,11 @@ communities = sa.Table(
     sa.Column("public_tags", sa.String(16), nullable=False, server_default="none"),
     # Where the forum takes what we tell it back: docs/standard-webhooks.md.
     sa.Column("write_back_url", sa.Text),
+    # The one host that need not be public and may do without https.
+    sa.Column("private_host", sa.Text),
+    # The forum refused our signature: nothing more goes there before somebody says so.
+    _when("write_back_stopped_at", nullable=True),
+    sa.Column("write_back_stop_reason", sa.Text),
     _when("created_at"),
 )
 
@@ -345,4 +350,29 @@ prompt_counts = sa.Table(
     sa.Column("step", sa.String(16), nullable=False),
     sa.Column("count", sa.Integer, nullable=False),
     sa.UniqueConstraint("community_id", "discussion_id", "day", "step"),
+)
+
+# What a forum is told back, one row for each thing it is told about: `key` is `comment:<id>`, `discussion:<id>` or
+# `author:<id>`. `status` is one of waiting, sending, done, withheld, held, failed. `tried` is the keyed digest of the
+# state that was last sent, `told` of the last one that was taken: where they differ, the forum may know either.
+write_backs = sa.Table(
+    "write_backs",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("key", sa.String(64), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    # Counts how often it was put up, so that the job of an older state knows that it is one.
+    sa.Column("round", sa.Integer, nullable=False, server_default="1"),
+    # What only we know and the forum has yet to hear: a note to its moderators, a private link. Emptied once it went.
+    sa.Column("sealed", sa.Text),
+    sa.Column("tried", sa.String(64)),
+    sa.Column("told", sa.String(64)),
+    sa.Column("message_id", sa.String(128)),
+    _when("tried_at", nullable=True),
+    _when("created_at"),
+    _when("finished_at", nullable=True),
+    sa.UniqueConstraint("community_id", "kind", "key"),
 )

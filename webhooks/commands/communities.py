@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from plugin.store.communities import Community
+    from webhooks.settings import Settings
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
+
+# The settings on which it depends what a forum is told.
+WRITTEN_BACK = frozenset({"write_back_url", "private_host", "public_tags"})
 
 
 @click.command()
@@ -58,7 +62,7 @@ def add(slug: str, private_host: str | None, **about: Any) -> None:
     with database(found) as db, writing(db) as conn:
         if community_by_slug(conn, slug):
             raise click.ClickException(f"There is a community {slug} already.")
-        community_id = add_community(conn, slug=slug, **about)
+        community_id = add_community(conn, slug=slug, private_host=private_host, **about)
         add_secret(conn, found.vault(), community_id, secret)
     click.echo(f"{about['name']} is attached. Let the forum post to\n")
     click.echo(f"    {found.public_url}/webhooks/{about['platform']}/{slug}\n")
@@ -83,11 +87,14 @@ def show(slug: str) -> None:
     """Show what is known of a community; its secrets are counted, never shown."""
     from plugin.store.communities import count_live_secrets
     from plugin.store.opening import reading
+    from plugin.store.write_backs import count_write_backs, failed_write_backs
 
     found = settings()
     with database(found) as db, reading(db) as conn:
         community = _named(conn, slug)
         secrets = count_live_secrets(conn, community.id, datetime.now(UTC))
+        told = count_write_backs(conn, community.id)
+        failures = failed_write_backs(conn, community.id)
     for word, value in (
         ("name", community.name),
         ("platform", community.platform),
@@ -103,7 +110,10 @@ def show(slug: str) -> None:
         ("asks", community.question or "in our own words"),
         ("public tags", community.public_tags),
         ("time zone", community.time_zone),
-        ("write back", community.write_back_url or "nowhere"),
+        ("write back", _write_back_in_words(community)),
+        *([("told", ", ".join(f"{count} {status}" for status, count in sorted(told.items())))] if told else []),
+        *(("failed", f"{kind} {key}: {reason}") for kind, key, reason in failures),
+        *([("private", community.private_host)] if community.private_host else []),
         ("attached", f"{community.created_at:%d %B %Y}"),
         ("secrets", f"{secrets} live"),
     ):
@@ -135,20 +145,23 @@ def _show_doors(community: "Community") -> None:
 @click.option("--write-back", "write_back_url", help="Where its forum takes what we tell it; empty for nowhere.")
 @click.option("--door", "doors", multiple=True, help="KIND=TEXT: where help is for a need; empty for ours; repeatable.")
 @click.option("--private-host", help="The one host that need not be public and may do without https.")
-def set_(slug: str, private_host: str | None, **given: Any) -> None:
-    """Change what is set for a community; what is not named stays."""
+def set_(slug: str, **given: Any) -> None:
+    """Change what is set for a community; what is not named stays. --write-back also goes on where that was stopped."""
     from plugin.store.communities import change_community
     from plugin.store.opening import writing
 
     changes = {name: value for name, value in given.items() if value is not None and value != ()}
     if not changes:
         raise click.UsageError("Name what to change: see --help.")
-    _check_changes(changes, private_host)
-    with database(settings()) as db, writing(db) as conn:
+    found = settings()
+    with database(found) as db, writing(db) as conn:
         community = _named(conn, slug)
+        _check_changes(changes, changes.get("private_host", community.private_host))
         if "doors" in changes:
             changes["doors"] = {kind: text for kind, text in {**community.doors, **changes["doors"]}.items() if text}
         change_community(conn, community.id, **changes)
+        if not WRITTEN_BACK.isdisjoint(changes):
+            _tell_again(found, db, conn, slug)
     click.echo(f"{community.name} is changed: {', '.join(sorted(changes)).replace('_', ' ')}.")
 
 
@@ -195,6 +208,25 @@ def remove(slug: str, yes: bool) -> None:
         with writing(db) as conn:
             remove_community(conn, community.id)
     click.echo(f"{community.name} is removed, with all that it told us.")
+
+
+def _tell_again(found: "Settings", db: "sa.Engine", conn: "sa.Connection", slug: str) -> None:
+    """Let the forum be told what changes with the settings."""
+    from plugin.telling import tell_again
+    from webhooks.app import service_on
+
+    service = service_on(db, found)
+    tell_again(service, conn, _named(conn, slug))
+    service.jobs.close()
+
+
+def _write_back_in_words(community: "Community") -> str:
+    if community.write_back_stopped_at is None:
+        return community.write_back_url or "nowhere"
+    return (
+        f"{community.write_back_url}, stopped {community.write_back_stopped_at:%d %B %Y %H:%M} UTC: "
+        f"{community.write_back_stop_reason}. `community set {community.slug} --write-back …` goes on."
+    )
 
 
 def _ask_for(slug: str) -> None:
@@ -247,7 +279,7 @@ def _check_changes(changes: dict[str, Any], private_host: str | None) -> None:
     _check_types(changes.get("expected_types", ()))
     if "doors" in changes:
         changes["doors"] = dict(_door(given) for given in changes["doors"])
-    for name in ("question", "write_back_url"):
+    for name in ("question", "write_back_url", "private_host"):
         changes.update({name: changes[name] or None} if name in changes else {})
 
 

@@ -1,0 +1,24 @@
+"""Decide which labels may stand beside a comment, where everybody sees them."""
+
+from collections.abc import Sequence
+
+from plugin.consent import Receipt, allows
+from plugin.model import CommentState, Tag
+from plugin.stakeholders import label_of
+
+
+def public_labels(
+    tags: Sequence[Tag], receipts: Sequence[Receipt], state: CommentState, public_tags: str
+) -> tuple[str, ...]:
+    """Return the labels that may be shown; none without the author's own live consent (RULINGS).
+
+    Args:
+        tags: those that stand for the comment.
+        receipts: what its author answered, oldest first.
+        state: where the comment stands.
+        public_tags: the community's setting, `none` or `consented`.
+    """
+    if public_tags != "consented" or state != "visible" or not allows(receipts, "show_tag"):
+        return ()
+    # What we read from the words alone is a guess until somebody says that it is right.
+    return tuple(label_of(tag.type) for tag in tags if tag.source == "author" or tag.status == "confirmed")
