@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,14 +24,16 @@ from plugin.store.practice import (
     add_member,
     add_post,
     all_posts,
+    all_told,
     edit_post,
+    keep_told,
     members_who_joined,
     post_by_id,
     remove_post,
 )
 from plugin.wording import one_line, tidy_text
 from webhooks.audience import open_to_all
-from webhooks.signatures import PROFILES, headers_for
+from webhooks.signatures import PROFILES, headers_for, verified
 from webhooks.wiring import service
 
 SLUG = "practice"
@@ -62,6 +65,7 @@ class Shown:
     post: PracticePost
     author: Person
     is_own: bool
+    labels: tuple[str, ...]
 
 
 @forum.get("/")
@@ -72,12 +76,18 @@ def page() -> str:
     me = people.get(request.args.get("as", ""))
     with reading(service().db) as conn:
         posts = all_posts(conn)
+        known = all_told(conn)
     return render_template(
         "practice/page.html",
         title=TITLE,
         people=people.values(),
         me=me,
-        posts=[Shown(post, people[post.member], me is not None and post.member == me.id) for post in posts],
+        posts=[
+            Shown(post, people[post.member], me is not None and post.member == me.id, _labels(known, post))
+            for post in posts
+        ],
+        note=known.get("note:discussion:1"),
+        message=known.get(f"member:{me.id}") if me else None,
         told=_told(request.args.get("told", "")),
         address=_address(),
         slug=SLUG,
@@ -125,6 +135,26 @@ def changed(post_id: int) -> ResponseReturnValue:
         edit_post(conn, post.id, text, now)
     edited = PracticePost(post.id, post.member, text, post.created_at, now)
     return _back(me, _tell("comment.updated", now, _whole(edited, me)))
+
+
+@forum.post("/write-backs")
+@open_to_all
+def told() -> ResponseReturnValue:
+    """Take what Many Voices tells this forum, as a real one would: signed, fresh, and in place of what it knew."""
+    now = datetime.now(UTC)
+    with reading(service().db) as conn:
+        community = community_by_slug(conn, SLUG)
+        keys = live_secrets(conn, service().vault, community.id, now) if community else []
+    body = request.get_data()
+    if not verified(PROFILES["standard"], list(request.headers.items()), body, keys, now.timestamp()).ok:
+        return "", 401
+    # What is signed by the one key that both of us have is well-formed.
+    message = json.loads(body)
+    about = ABOUT.get(message["type"])
+    if about:
+        with writing(service().db) as conn:
+            keep_told(conn, about(message["data"]), message["data"], datetime.fromisoformat(message["timestamp"]))
+    return "", 204
 
 
 @forum.get("/sign-up")
@@ -285,12 +315,30 @@ def _tell(event_type: str, at: datetime, data: dict[str, Any]) -> str:
     return str(answer.status_code)
 
 
+def _labels(known: dict[str, dict[str, Any]], post: PracticePost) -> tuple[str, ...]:
+    told = known.get(_comment({"comment": {"id": str(post.id), "created_at": post.created_at.isoformat()}}), {})
+    return tuple(told.get("labels", ()))
+
+
+def _comment(data: dict[str, Any]) -> str:
+    created_at = datetime.fromisoformat(data["comment"]["created_at"]).astimezone(UTC)
+    return f"comment:{data['comment']['id']}:{created_at.isoformat()}"
+
+
 def _told(outcome: str) -> str | None:
     """Return in words what came of the last webhook; only our own words are ever shown."""
     if outcome.isdecimal() and len(outcome) == 3:
         return OUTCOMES.get(outcome, f"The webhook was sent and answered {outcome}. The service’s log says why.")
     return OUTCOMES.get(outcome)
 
+
+# What each message is about: the newest about the same thing holds.
+ABOUT: dict[str, Callable[[dict[str, Any]], str]] = {
+    "tag.set": _comment,
+    "tag.clear": _comment,
+    "staff_note.put": lambda data: f"note:{data['key']}",
+    "private_link.put": lambda data: f"member:{data['author']['id']}",
+}
 
 OUTCOMES = {
     "202": "Done. A signed webhook was sent to Many Voices, and it answered 202: it has it.",

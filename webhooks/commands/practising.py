@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
@@ -12,12 +13,14 @@ from plugin.store.communities import (
     add_community,
     add_secret,
     all_communities,
+    change_community,
     forget_retired_secrets,
     move_community,
     retire_secrets,
 )
 from plugin.store.opening import writing
 from plugin.store.staff import account_id, add_staff, new_sign_in_link
+from plugin.store.write_backs import resume_writing_back
 from webhooks.practice import publish
 from webhooks.settings import LOOPBACK, Settings
 from webhooks.signatures import BadSecret, new_secret, secret_bytes
@@ -64,6 +67,7 @@ def prepared_practice(settings: Settings, db: sa.Engine, *, with_link: bool) -> 
                 "A real community is attached here. Practise in another place: set MANYVOICES_DATA_DIR to a new folder."
             )
         community_id = _community(conn, settings.public_url)
+        _let_it_be_told(conn, community_id, settings.public_url)
         publish(conn, community_id, settings.public_url)
         _keep_secret(conn, settings.vault(), community_id, settings.data_dir / "practice_secret", now)
         user_id = account_id(conn, STAFF) or add_staff(conn, STAFF, "admin", None)
@@ -91,6 +95,18 @@ def _community(conn: sa.Connection, public_url: str) -> int:
         wait_minutes=0,
         is_practice=True,
     )
+
+
+def _let_it_be_told(conn: sa.Connection, community_id: int, public_url: str) -> None:
+    """Let the practice forum take what it is told, wherever it stands today."""
+    change_community(
+        conn,
+        community_id,
+        write_back_url=f"{public_url}/practice/write-backs",
+        private_host=urlsplit(public_url).hostname,
+        public_tags="consented",
+    )
+    resume_writing_back(conn, community_id)
 
 
 def _keep_secret(conn: sa.Connection, vault: Vault, community_id: int, path: Path, now: datetime) -> None:
