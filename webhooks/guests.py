@@ -201,4 +201,5 @@ LIMITS = (
     ("kept.download", "60 per hour", get_remote_address),
     ("kept.mail", "3 per hour", _address_and_link),
     ("kept.mail", "10 per hour", get_remote_address),
+    ("mine.send_link", "5 per hour", get_remote_address),
 )

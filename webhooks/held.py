@@ -41,7 +41,7 @@ def decide(comment_id: int) -> ResponseReturnValue:
             if stored is None or stored.author_id is None:
                 continue
             if answer == "erase":
-                contributors.erase(service(), conn, stored.author_id, now)
+                contributors.erase(service(), conn, community, stored.author_id, now)
                 break
             let_through(conn, comment_id)
             for insight_id in insights_by(conn, [comment_id]).values():

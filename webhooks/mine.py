@@ -30,7 +30,10 @@ from plugin.store.addresses import (
     forget_address,
     set_frequency,
 )
+from plugin.store.authors import members_called, native_id_of
+from plugin.store.communities import Community, community_by_slug
 from plugin.store.opening import reading, writing
+from plugin.telling import send_private_link
 from plugin.wording import one_line
 from webhooks.audience import open_to_all
 from webhooks.knowing import LinkOver, Visitor, refuse_other_sites, visitor
@@ -100,6 +103,7 @@ def page(community: str, token: str) -> str:
         who = visitor(conn, community, token)
         found = contributions_of(service(), conn, who.author.id)
         address = address_of(conn, service().vault, who.author.id)
+        asks_for_a_fresh_link = _needs_fresh_link(conn, who)
     return render_template(
         "members/mine.html",
         community=who.community,
@@ -111,7 +115,7 @@ def page(community: str, token: str) -> str:
         labels={type_: label_of(type_) for type_ in (*main_types(), *other_types())},
         doors=_doors(found, who),
         other_doors=(),
-        asks_for_a_fresh_link=_needs_fresh_link(who, address),
+        asks_for_a_fresh_link=asks_for_a_fresh_link,
         done=request.args.get("done", ""),
         longest_name=LONGEST_NAME,
     )
@@ -198,12 +202,35 @@ def address(community: str, token: str) -> ResponseReturnValue:
 @mine.post("/<community>/mine/<token>/fresh")
 @open_to_all
 def fresh(community: str, token: str) -> ResponseReturnValue:
-    """Send a fresh link, to the address that its owner confirmed."""
+    """Send a fresh link: to the address that its owner confirmed, or to their inbox on the forum."""
     refuse_other_sites()
     with writing(service().db) as conn:
         who = visitor(conn, community, token)
-        mail_link(service(), conn, who.community.id, who.author.id)
+        if _is_confirmed(address_of(conn, service().vault, who.author.id)):
+            mail_link(service(), conn, who.community.id, who.author.id)
+        else:
+            send_private_link(service(), conn, who.community, who.author.id)
     return _back(community, token, done="fresh", anchor="all")
+
+
+@mine.get("/<community>/link")
+@open_to_all
+def ask_for_link(community: str) -> str:
+    """Ask under which name somebody wrote, to have the link to their page sent to their inbox on the forum."""
+    return render_template("members/link.html", community=_host(community), is_done=False)
+
+
+@mine.post("/<community>/link")
+@open_to_all
+def send_link(community: str) -> str:
+    """Send the link where that name is known; the answer is the same where it is not."""
+    refuse_other_sites()
+    host = _host(community)
+    name = one_line(request.form.get("name", ""))[:LONGEST_NAME]
+    with writing(service().db) as conn:
+        for author_id in members_called(conn, host.id, name) if name else ():
+            send_private_link(service(), conn, host, author_id)
+    return render_template("members/link.html", community=host, is_done=True)
 
 
 @mine.post("/<community>/mine/<token>/download")
@@ -316,14 +343,28 @@ def _back(
     return redirect(url_for("mine.page", community=community, token=token, done=done, _anchor=anchor), 303)
 
 
-def _needs_fresh_link(who: Visitor, address: StoredAddress | None) -> bool:
+def _host(slug: str) -> Community:
+    with reading(service().db) as conn:
+        found = community_by_slug(conn, slug)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _needs_fresh_link(conn: sa.Connection, who: Visitor) -> bool:
     """Return whether somebody must ask for a new link first: where there is a way to send them one."""
-    has_a_way = address is not None and address.verified_at is not None
+    has_a_way = _is_confirmed(address_of(conn, service().vault, who.author.id)) or (
+        who.community.write_back_url is not None and native_id_of(conn, who.author.id) is not None
+    )
     return has_a_way and not who.author.is_fresh
 
 
+def _is_confirmed(address: StoredAddress | None) -> bool:
+    return address is not None and address.verified_at is not None
+
+
 def _insist_on_fresh_link(conn: sa.Connection, who: Visitor) -> None:
-    if _needs_fresh_link(who, address_of(conn, service().vault, who.author.id)):
+    if _needs_fresh_link(conn, who):
         abort(403)
 
 

@@ -60,6 +60,13 @@ def native_id_of(conn: sa.Connection, author_id: int) -> str | None:
     return found
 
 
+def members_called(conn: sa.Connection, community_id: int, name: str) -> list[int]:
+    """Return the members of a community whom the forum shows by this name, whatever its capitals."""
+    theirs = (authors.c.community_id == community_id, authors.c.native_id.is_not(None))
+    named = sa.func.lower(authors.c.display_name) == name.lower()
+    return list(conn.scalars(sa.select(authors.c.id).where(*theirs, named, authors.c.kind != "anonymous").limit(5)))
+
+
 def merge_authors(conn: sa.Connection, gone_id: int, kept_id: int) -> None:
     """Give all that one author wrote to another; the links and the address of the one who is gone end."""
     if gone_id != kept_id:
