@@ -11,6 +11,9 @@ from typing import Any
 from plugin.model import UNKNOWN
 from plugin.vocabulary import LEXICON, lexicon_file, phrases
 
+SHORTEST_THEME_WORD = 2
+LONGEST_THEME_WORD = 60
+
 
 @dataclass(frozen=True, slots=True)
 class StakeholderType:
@@ -120,7 +123,7 @@ def lexicon_problems(folder: Path | None = None) -> list[str]:
             problems.append(f"{name} cannot be read: {problem}.")
     problems += _taxonomy_problems(contents.get("stakeholders.toml", {}))
     problems += _role_problems(contents.get("roles.toml", {}), contents.get("stakeholders.toml", {}))
-    problems += _theme_problems(contents.get("themes.toml", {}))
+    problems += theme_problems(contents.get("themes.toml", {}))
     return problems + _grammar_problems(contents.get("grammar.toml", {}))
 
 
@@ -162,7 +165,8 @@ def _role_problems(roles: Mapping[str, Any], taxonomy: Mapping[str, Any]) -> lis
     return problems
 
 
-def _theme_problems(themes: Mapping[str, Any]) -> list[str]:
+def theme_problems(themes: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a list of theme words, in plain sentences."""
     seen: set[str] = set()
     problems: list[str] = []
     for entry in themes.get("theme", ()):
@@ -173,7 +177,22 @@ def _theme_problems(themes: Mapping[str, Any]) -> list[str]:
             if not entry.get(key)
         ]
         problems += [f"There are two themes called {name}."] if name in seen else []
+        problems += _theme_word_problems(entry.get("label") or name, phrases(entry.get("words", "")))
         seen.add(name)
+    return problems
+
+
+def _theme_word_problems(label: str, words: list[str]) -> list[str]:
+    problems: list[str] = []
+    for word in words:
+        if "*" in word.removesuffix("*"):
+            problems.append(f"“{word}”, under “{label}”, has a star that is not at its end.")
+        elif len(word.removesuffix("*")) < SHORTEST_THEME_WORD:
+            problems.append(f"“{word}”, under “{label}”, is too short: it would be found nearly everywhere.")
+        elif len(word) > LONGEST_THEME_WORD:
+            problems.append(f"“{word[:20]}…”, under “{label}”, is too long to be a word or a short phrase.")
+        elif not word[0].isalnum() or not (word[-1].isalnum() or word[-1] == "*"):
+            problems.append(f"“{word}”, under “{label}”, has to begin and end with a letter or a figure.")
     return problems
 
 

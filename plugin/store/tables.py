@@ -376,3 +376,67 @@ write_backs = sa.Table(
     _when("finished_at", nullable=True),
     sa.UniqueConstraint("community_id", "kind", "key"),
 )
+
+# What a comment's newest words were read with: the list of theme words (its digest) and the version of the words.
+# A comment with another digest, or none, is read again.
+theme_readings = sa.Table(
+    "theme_readings",
+    metadata,
+    sa.Column("comment_id", sa.ForeignKey("comments.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    _when("text_at"),
+)
+
+# What each comment is about: its themes, so that they are counted without opening a comment.
+comment_themes = sa.Table(
+    "comment_themes",
+    metadata,
+    sa.Column("comment_id", sa.ForeignKey("comments.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("theme", sa.String(64), primary_key=True),
+)
+
+# Where something that could identify a person stands in a comment: places, never the words.
+personal_data = sa.Table(
+    "personal_data",
+    metadata,
+    _id(),
+    _of("comment_id", "comments"),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("start", sa.Integer, nullable=False),
+    sa.Column("end", sa.Integer, nullable=False),
+)
+
+# Every list of theme words that a comment was ever read with, by the digest of its content: an old summary verifies.
+theme_lexicons = sa.Table(
+    "theme_lexicons",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("content", sa.JSON, nullable=False),
+)
+
+# Append-only: the lists that a community's moderators made, the newest in use. Version 0 comes with the program.
+theme_versions = sa.Table(
+    "theme_versions",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("digest", sa.ForeignKey("theme_lexicons.digest"), nullable=False),
+    sa.Column("change", sa.Text, nullable=False),
+    sa.Column("by", sa.String(128), nullable=False),
+    _when("made_at"),
+    sa.UniqueConstraint("community_id", "version"),
+)
+
+# A moderator has dealt with a comment in a queue (urgent, personal). Other words bring it back: `text_at`.
+queue_marks = sa.Table(
+    "queue_marks",
+    metadata,
+    _id(),
+    _of("comment_id", "comments"),
+    sa.Column("queue", sa.String(16), nullable=False),
+    _when("text_at"),
+    sa.Column("by", sa.String(128), nullable=False),
+    _when("at"),
+    sa.UniqueConstraint("comment_id", "queue", "text_at"),
+)
