@@ -7,7 +7,8 @@ from typing import Literal
 
 from plugin.model import Evidence, Flag, Tag, TagSource
 
-Decided = Literal["suggested", "confirmed", "removed"]
+# hidden: a moderator took out of sight what the author chose. It is not replaced, and can be shown again.
+Decided = Literal["suggested", "confirmed", "removed", "hidden"]
 
 # Who is believed first (RULINGS): the author, a moderator, the profile, the comment's own words.
 PRECEDENCE: tuple[TagSource, ...] = ("author", "moderator", "profile", "text", "earlier")
@@ -41,7 +42,7 @@ def standing_tags(decisions: Sequence[Decision], text: str | None, text_at: date
     for decision in live:
         by_type.setdefault(decision.type, []).append(decision)
     found = [(type_, _deciding(history), history) for type_, history in by_type.items()]
-    standing = [(last, history) for _, last, history in found if last.decided != "removed"]
+    standing = [(last, history) for _, last, history in found if last.decided != "removed" and not _is_hidden(history)]
     standing.sort(key=lambda item: PRECEDENCE.index(item[0].source))
     return tuple(_tag(last, _evidence(history, text)) for last, history in standing)
 
@@ -49,6 +50,11 @@ def standing_tags(decisions: Sequence[Decision], text: str | None, text_at: date
 def _deciding(history: Sequence[Decision]) -> Decision:
     best = min(PRECEDENCE.index(decision.source) for decision in history)
     return [decision for decision in history if PRECEDENCE.index(decision.source) == best][-1]
+
+
+def _is_hidden(history: Iterable[Decision]) -> bool:
+    # Until a moderator shows it again: choosing it once more must not be a way around.
+    return [decision.decided for decision in history if decision.source == "moderator"][-1:] == ["hidden"]
 
 
 def _evidence(history: Iterable[Decision], text: str | None) -> Evidence | None:

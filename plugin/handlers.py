@@ -44,6 +44,7 @@ from plugin.store.links import close_links
 from plugin.store.opening import writing
 from plugin.store.prompts import count_prompt
 from plugin.store.tags import decide_tag, decisions_for
+from plugin.store.themes import read_comment
 from plugin.telling import tell_tags
 
 
@@ -95,6 +96,8 @@ def take_comment(telling: Telling, event: WholeComment) -> int:
         heard = heard_in(standing.text)
         _tag(telling, kept.id, standing, heard, history)
         _weigh(telling, kept, standing, heard)
+        text_at = standing.text_at or telling.at
+        read_comment(telling.conn, telling.community.id, kept.id, standing.text, text_at, heard.personal_data)
     tell_tags(telling.service, telling.conn, telling.community, kept.id)
     return kept.id
 

@@ -38,8 +38,8 @@ class ThemeFigures:
     id: str
     label: str
     people: int
-    comments: int
     discussions: int
+    comments: int
     types: Mapping[str, int]
     weeks: tuple[int, ...]
 

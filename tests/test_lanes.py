@@ -27,7 +27,7 @@ PLANTED = ("corridors", "hearing_loops", "oxygen")
 
 def theme(id_: str = "falls", *, people: int = 9, discussions: int = 2, weeks: Iterable[int] = (), **types: int):
     counted = (*weeks, *[0] * (WEEKS_BEFORE + 1))[: WEEKS_BEFORE + 1]
-    return ThemeFigures(id_, id_.title(), people, people, discussions, types, counted)
+    return ThemeFigures(id_, id_.title(), people, discussions, people, types, counted)
 
 
 def lanes(*themes: ThemeFigures):
@@ -174,7 +174,7 @@ def figures(lines: Iterable[Line]) -> list[ThemeFigures]:
         weeks = Counter(week for _, week in {(person, week) for _, person, _, _, week in mine})
         counted = tuple(weeks[week] for week in range(WEEKS_BEFORE + 1))
         discussions = len({line[3] for line in mine})
-        found.append(ThemeFigures(id_, id_, len({line[1] for line in mine}), len(mine), discussions, types, counted))
+        found.append(ThemeFigures(id_, id_, len({line[1] for line in mine}), discussions, len(mine), types, counted))
     return found
 
 

@@ -1,17 +1,30 @@
 """The one place for decisions about tags: `decide_tag` is the only writer, `tags_for` the only reader."""
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from plugin.deciding import Decided, Decision, standing_tags
+from plugin.deciding import PRECEDENCE, Decided, Decision, standing_tags
 from plugin.model import Tag, TagSource
 from plugin.store.tables import authors, comments, tag_decisions
 
 # What an author said of themselves. A profile speaks for each comment by itself.
 DISCLOSURES: tuple[TagSource, ...] = ("author", "moderator", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One line of a comment's history as a person reads it: what was decided of which type, by whom, when and why."""
+
+    id: int
+    type: str
+    decided: Decided
+    source: TagSource
+    by: str
+    reason: str | None
+    at: datetime
 
 
 def decide_tag(
@@ -32,7 +45,7 @@ def decide_tag(
         conn: inside a transaction.
         comment_id: which comment.
         tag: the type, and for a suggestion its evidence, frame, confidence and flags.
-        decision: suggested, confirmed or removed.
+        decision: suggested, confirmed, removed or hidden.
         source: whose decision it is; see plugin.deciding.PRECEDENCE.
         by: who, in a form for the history: `tagger`, `profile`, `author`, `staff:<id>`.
         at: when.
@@ -81,7 +94,7 @@ def _told_tags(
     )
     told = {row.id: standing_tags(histories.get(row.id, []), row.text, row.text_at) for row in texts}
     refused = {
-        comment_id: {one.type for one in histories.get(comment_id, []) if one.decided == "removed"}
+        comment_id: {one.type for one in histories.get(comment_id, []) if one.decided in ("removed", "hidden")}
         for comment_id in told
     }
     return told, refused
@@ -141,3 +154,65 @@ def decisions_for(conn: sa.Connection, comment_ids: Collection[int]) -> dict[int
         )
         histories.setdefault(row.comment_id, []).append(decision)
     return histories
+
+
+def history_of(conn: sa.Connection, comment_id: int) -> list[HistoryLine]:
+    """Return everything that was decided about a comment, oldest first."""
+    rows = conn.execute(
+        sa.select(tag_decisions).where(tag_decisions.c.comment_id == comment_id).order_by(tag_decisions.c.id)
+    )
+    return [HistoryLine(row.id, row.type, row.decision, row.source, row.by, row.reason, row.decided_at) for row in rows]
+
+
+def standing_types(*which: sa.ColumnElement[bool]) -> sa.Subquery:
+    """Return a query for the types that stand, as `standing_tags` has them, for counting many comments at once.
+
+    Its columns are `comment_id`, `type`, and the deciding row's `id`, `source`, `decision` and `decided_at`.
+
+    Args:
+        which: conditions on `comments`.
+    """
+    made, ruled = tag_decisions.c, tag_decisions.alias().c
+    rank = sa.case({source: place for place, source in enumerate(PRECEDENCE, start=1)}, value=made.source)
+    moderators = sa.case((made.source == "moderator", made.id))
+    hiding = sa.case((sa.and_(made.source == "moderator", made.decision == "hidden"), made.id))
+    tags = (
+        sa.select(
+            made.comment_id,
+            # The newest of the most believed, in one figure: grouping is twice as quick as a window.
+            (MOST_DECISIONS - sa.func.min(rank * MOST_DECISIONS - made.id) % MOST_DECISIONS).label("deciding_id"),
+        )
+        .select_from(tag_decisions.join(comments, comments.c.id == made.comment_id))
+        .where(sa.or_(made.source != "text", made.text_at == comments.c.text_at), *which)
+        .group_by(made.comment_id, made.type)
+        .having(sa.func.coalesce(sa.func.max(hiding), 0) != sa.func.coalesce(sa.func.max(moderators), -1))
+        .subquery()
+    )
+    return (
+        sa.select(ruled.id, ruled.comment_id, ruled.type, ruled.source, ruled.decision, ruled.decided_at)
+        .where(ruled.id == tags.c.deciding_id, ruled.decision != "removed")
+        .subquery()
+    )
+
+
+def corrected_comments(conn: sa.Connection) -> list[tuple[int, int | None]]:
+    """Return the comments whose tags a person has decided, with their authors' ids: examples to learn from.
+
+    Only what can be seen and has words: an example goes with its comment.
+    """
+    query = (
+        sa.select(comments.c.id, comments.c.author_id)
+        .where(
+            comments.c.id.in_(sa.select(tag_decisions.c.comment_id).where(tag_decisions.c.source.in_(BY_PEOPLE))),
+            comments.c.state == "visible",
+            comments.c.text.is_not(None),
+        )
+        .order_by(comments.c.id)
+    )
+    return [(row.id, row.author_id) for row in conn.execute(query)]
+
+
+# No history grows so long; as a power of two it divides quickly.
+MOST_DECISIONS = 2**40
+
+BY_PEOPLE: tuple[TagSource, ...] = ("author", "moderator")

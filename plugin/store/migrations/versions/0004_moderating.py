@@ -29,6 +29,7 @@ def upgrade() -> None:
             ["comment_id"], ["comments.id"], name=op.f("fk_comment_themes_comment_id_comments"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("comment_id", "theme", name=op.f("pk_comment_themes")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "personal_data",
@@ -86,3 +87,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("comment_id", "queue", "text_at", name=op.f("uq_queue_marks_comment_id_queue_text_at")),
     )
     op.create_index(op.f("ix_queue_marks_comment_id"), "queue_marks", ["comment_id"], unique=False)
+    op.create_index(
+        "ix_comments_counted",
+        "comments",
+        ["community_id", "state", "created_at", "author_id", "discussion_id", "text_at"],
+        unique=False,
+    )
