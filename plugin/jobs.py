@@ -1,6 +1,6 @@
 """The kinds of work there are, how patient each of them is, and what is done by the clock."""
 
-from plugin import chores, delivery, handlers, telling
+from plugin import chores, delivery, handlers, rereading, telling
 from plugin.engine import Chore, Job
 
 MINUTE = 60
@@ -26,11 +26,13 @@ JOBS = {
         delays=(30, 2 * MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR),
         give_up=telling.give_up,
     ),
+    "read_again": Job(queue="ingest", run=rereading.read_again, delays=(MINUTE,), give_up=rereading.give_up),
 }
 
 CHORES = {
     "sweep": Chore("*/10 * * * *", chores.sweep),
     # At the full hour, because a day begins at a different one in each time zone.
     "tell_contributors": Chore("0 * * * *", chores.tell_contributors),
+    "catch_up": Chore("*/10 * * * *", rereading.catch_up),
     "forget": Chore("15 3 * * *", chores.forget),
 }

@@ -12,7 +12,21 @@ from plugin.engine import Jobs
 from plugin.rendering import STATIC, TEMPLATES
 from plugin.service import Service
 from plugin.store.opening import open_database, reading
-from webhooks import editors, held, kept, members, mine, moderators, pages, practice, receive, staff
+from webhooks import (
+    correcting,
+    editors,
+    held,
+    kept,
+    members,
+    mine,
+    moderators,
+    pages,
+    practice,
+    queues,
+    receive,
+    staff,
+    themes,
+)
 from webhooks.audience import open_to_all
 from webhooks.guests import limit_guests
 from webhooks.settings import Settings
@@ -101,4 +115,7 @@ BLUEPRINTS = (
     editors.desk,
     moderators.moderators,
     held.held,
+    correcting.correcting,
+    queues.queues,
+    themes.themes,
 )

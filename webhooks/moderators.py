@@ -13,13 +13,12 @@ from plugin.forwarding import KINDS
 from plugin.letters import copy_of
 from plugin.model import Author, Evidence
 from plugin.store.comments import StoredComment, comments_in
-from plugin.store.discussions import StoredDiscussion, discussion_by_id, discussions_of
+from plugin.store.discussions import StoredDiscussion, discussion_by_id
 from plugin.store.insights import insight_by_id
 from plugin.store.opening import reading
-from plugin.store.prompts import prompt_figures
 from plugin.summaries import TypeRow, Voice, summary_of
 from webhooks.editors import mail_words, status_words
-from webhooks.pages import FEWEST_SHOWN
+from webhooks.moderators_home import home_page
 from webhooks.staff import communities_for, staff_only
 from webhooks.wiring import service
 
@@ -86,19 +85,8 @@ class Bars:
 @moderators.get("/")
 @staff_only("moderator")
 def discussions() -> str:
-    """List the discussions, the one with the newest comment first."""
-    communities = {community.id: community.name for community in communities_for("moderator")}
-    with reading(service().db) as conn:
-        rows = discussions_of(conn, communities.keys())
-        figures = prompt_figures(conn, communities.keys())
-    return render_template(
-        "moderators/discussions.html",
-        rows=rows,
-        figures=figures,
-        communities=communities,
-        several_communities=len(communities) > 1,
-        fewest_shown=FEWEST_SHOWN,
-    )
+    """Show the moderators' home: discussions at a glance, what waits, and what people speak of."""
+    return home_page()
 
 
 @moderators.get("/discussions/<int:discussion_id>")

@@ -152,7 +152,11 @@ def theme_figures(conn: sa.Connection, community_id: int, now: datetime) -> list
     people, theme = _person().distinct(), comment_themes.c.theme
     about = comments.join(comment_themes, comment_themes.c.comment_id == comments.c.id)
     whole = sa.select(theme, sa.func.count(people), sa.func.count(comments.c.discussion_id.distinct()), sa.func.count())
-    totals = {row[0]: row[1:] for row in conn.execute(whole.select_from(about).where(*in_time).group_by(theme))}
+    nobody = (0, 0, 0)
+    totals = {
+        row[0]: (row[1], row[2], row[3])
+        for row in conn.execute(whole.select_from(about).where(*in_time).group_by(theme))
+    }
     weeks: list[dict[str, int]] = []
     # Week by week, because thirteen small counts are quicker than a large one with a column for the week.
     for number, begin in enumerate(begins):
@@ -164,7 +168,9 @@ def theme_figures(conn: sa.Connection, community_id: int, now: datetime) -> list
         ThemeFigures(
             one.id,
             one.label,
-            *totals.get(one.id, (0, 0, 0)),
+            people=totals.get(one.id, nobody)[0],
+            discussions=totals.get(one.id, nobody)[1],
+            comments=totals.get(one.id, nobody)[2],
             types=types.get(one.id, {}),
             weeks=tuple(week.get(one.id, 0) for week in weeks),
         )
