@@ -68,7 +68,7 @@ def create_app(settings: Settings, *, practising: bool = False) -> Flask:
         content_security_policy_nonce_in=["script-src"],
         session_cookie_secure=not settings.is_loopback,
         frame_options=None,
-        referrer_policy="no-referrer",
+        referrer_policy="same-origin",
     )
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]

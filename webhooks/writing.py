@@ -11,6 +11,7 @@ from flask_babel import gettext
 from plugin.consent import Purpose, newest_wording
 from plugin.delivery import ask_address
 from plugin.direct import preview_of, take_direct
+from plugin.doors import doors_apart
 from plugin.excerpts import pieces_of
 from plugin.model import Comment
 from plugin.privacy import LABELS
@@ -150,6 +151,7 @@ def _write_page(guest: Invitation, form: Written, mistakes: dict[str, str]) -> s
 
 def _review_page(guest: Invitation, form: Written, mistakes: dict[str, str]) -> str:
     preview = preview_of(form.text, form.choice, guest.title or gettext("Written to the editors"))
+    doors, other_doors = doors_apart(form.text, guest.host.doors)
     spans = [(one.start, one.end) for one in preview.personal_data]
     return render_template(
         "members/review.html",
@@ -159,6 +161,8 @@ def _review_page(guest: Invitation, form: Written, mistakes: dict[str, str]) -> 
         pieces=pieces_of(form.text, personal=spans),
         kinds=list(dict.fromkeys(LABELS[one.kind] for one in preview.personal_data)),
         preview=preview,
+        doors=doors,
+        other_doors=other_doors,
         consent=_asked("forward", guest),
         once=request.form.get("once") or secrets.token_hex(16),
         address=request.form.get("address", ""),
