@@ -7,6 +7,7 @@ its mind afterwards reaches nothing. No proxy, no redirect, no netrc; the answer
 import hmac
 import ipaddress
 import json
+import logging
 import socket
 import threading
 import time
@@ -32,6 +33,9 @@ USER_AGENT = "ManyVoices (webhooks)"
 LONGEST_WAIT = 24 * 60 * 60
 # Packs an IPv4 address into IPv6 and would let a private one through: RFC 6052.
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+# urllib3 would write down the address, and of a broken answer whatever the other side put into it.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -110,7 +114,8 @@ def send(receiver: Receiver, message: Message, *, patience: float = PATIENCE) ->
         "webhook-timestamp": str(now),
         "webhook-signature": signature(receiver.key, message.id, now, body),
     }
-    with _session(host == receiver.private_host, patience) as session:
+    way = _Way(host == receiver.private_host, patience)
+    with _session(way) as session:
         try:
             with session.post(
                 receiver.url, data=body, headers=headers, timeout=patience, allow_redirects=False, stream=True
@@ -120,6 +125,9 @@ def send(receiver: Receiver, message: Message, *, patience: float = PATIENCE) ->
             raise NotTaken("the host is not a public one", permanent=True) from None
         except (requests.RequestException, OSError, ValueError) as error:
             raise NotTaken(f"the forum could not be reached ({type(error).__name__})", permanent=False) from None
+    if way.is_over:
+        # A head that was cut off says nothing that we could rely on.
+        raise NotTaken("the forum took too long", permanent=False)
     if not 200 <= status < 300:
         raise _refusal(status, after)
 
@@ -195,6 +203,7 @@ class _Way:
         self._private = private
         self._deadline = time.monotonic() + patience
         self._open: list[socket.socket] = []
+        self.is_over = False
         self._clock = threading.Timer(patience, self._hang_up)
         self._clock.daemon = True
         self._clock.start()
@@ -229,6 +238,7 @@ class _Way:
         return sock
 
     def _hang_up(self) -> None:
+        self.is_over = True
         for one in self._open:
             try:
                 one.shutdown(socket.SHUT_RDWR)
@@ -237,8 +247,7 @@ class _Way:
 
 
 @contextmanager
-def _session(private: bool, patience: float) -> Iterator[requests.Session]:
-    way = _Way(private, patience)
+def _session(way: _Way) -> Iterator[requests.Session]:
     with requests.Session() as session:
         session.trust_env = False
         session.mount("http://", _Adapter(way))
