@@ -42,6 +42,7 @@ from plugin.store.write_backs import (
 )
 
 PURPOSE = "write-backs"
+MOST_LABELS = 10
 
 log = structlog.get_logger()
 
@@ -194,7 +195,7 @@ def _tags(conn: sa.Connection, community: Community, comment_id: int) -> State |
     if not labels or place.discussion_native_id is None:
         return State("tag.clear", {"comment": comment})
     discussion = {"id": place.discussion_native_id}
-    return State("tag.set", {"comment": comment, "discussion": discussion, "labels": list(labels)})
+    return State("tag.set", {"comment": comment, "discussion": discussion, "labels": list(labels[:MOST_LABELS])})
 
 
 def _note(service: Service, conn: sa.Connection, discussion_id: int, sealed: str | None) -> State | None:
@@ -202,7 +203,7 @@ def _note(service: Service, conn: sa.Connection, discussion_id: int, sealed: str
     if stored is None or sealed is None:
         return None
     native_id = stored.discussion.native_id
-    about = {"key": f"discussion:{native_id}", "discussion": {"id": native_id}}
+    about = {"key": f"discussion:{discussion_id}", "discussion": {"id": native_id}}
     return State("staff_note.put", about | json.loads(service.vault.unseal(PURPOSE, sealed)), sealed)
 
 

@@ -313,7 +313,7 @@ def test_a_note_is_put_in_place_of_the_one_before_and_never_twice(forum: Forum, 
     assert told.types == ["staff_note.put", "staff_note.put"]
     first, second = (message["data"] for message in told.messages)
     assert first == {
-        "key": "discussion:d1",
+        "key": "discussion:1",
         "discussion": {"id": "d1"},
         "text": "1 person has spoken.",
         "url": "https://voices.example.org/moderators/discussions/1",
