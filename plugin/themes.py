@@ -94,14 +94,9 @@ def themes_for(text: str, *, lexicon: ThemeLexicon | None = None) -> tuple[Theme
 
 
 def _themes_of_word(word: str, lexicon: ThemeLexicon) -> tuple[str, ...]:
-    exact = lexicon.theme_of.get(word)
-    if exact is not None:
-        return exact
-    for end in range(len(word), 1, -1):
-        starred = lexicon.theme_of.get(word[:end] + "*")
-        if starred is not None:
-            return starred
-    return ()
+    # "lift" of one theme and "lift*" of another both count: whoever adds a word cannot know all the others.
+    spelt = (word, *(word[:end] + "*" for end in range(len(word), 1, -1)))
+    return tuple(dict.fromkeys(theme for one in spelt for theme in lexicon.theme_of.get(one, ())))
 
 
 def theme_counts(texts: Sequence[str], *, lexicon: ThemeLexicon | None = None) -> ThemeCounts:

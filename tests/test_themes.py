@@ -19,3 +19,11 @@ def test_fewer_than_fifteen_comments_have_no_themes():
 def test_a_community_may_bring_its_own_words():
     own = themes_from({"theme": [{"id": "lifts", "label": "Lifts", "words": "lift*, stuck"}]})
     assert [one.id for one in themes_for("The lifts are stuck again.", lexicon=own)] == ["lifts"]
+
+
+def test_a_word_counts_for_each_theme_that_has_it_with_a_star_or_without():
+    own = themes_from(
+        {"theme": [{"id": "a", "label": "A", "words": "lift"}, {"id": "b", "label": "B", "words": "lift*"}]}
+    )
+    assert [one.id for one in themes_for("The lift is stuck.", lexicon=own)] == ["a", "b"]
+    assert [one.id for one in themes_for("The lifts are stuck.", lexicon=own)] == ["b"]

@@ -1,0 +1,74 @@
+"""The moderators' pages in a real browser: three widths, light and dark, by keyboard, and without scripts."""
+
+import pytest
+
+# The fixtures stand there: a browser, an address, a community with comments.
+from test_browser import (  # noqa: F401
+    NARROWEST_TARGET,
+    TARGETS,
+    WIDTHS,
+    axe_api,
+    browser,
+    environ,
+    hub,
+    live_url,
+    opened,
+    port,
+    press,
+    to,
+    worker,
+)
+
+PAGES = (
+    *("/moderators/", "/moderators/?community=practice", "/moderators/comments/1"),
+    *(f"/moderators/queues/{name}" for name in ("urgent", "personal", "unconfirmed", "reported")),
+    *("/moderators/themes/practice", "/moderators/themes/practice/about/none", "/moderators/themes/practice/words"),
+)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+]
+
+
+@pytest.mark.parametrize(("scheme", "widths"), [("light", WIDTHS), ("dark", WIDTHS[::-1])])
+def test_every_page_of_the_moderators_is_whole_and_accessible(
+    opened, hub, sign_in, scheme: str, widths: tuple[int, ...]  # noqa: F811
+) -> None:
+    page = opened("/", staff=sign_in("moderator"), color_scheme=scheme)
+    axe = axe_api.Axe()
+    for path in PAGES:
+        page.goto(hub + path)
+        # What is folded away has to be whole too.
+        page.evaluate("document.querySelectorAll('details').forEach((one, number) => { one.open = number < 4; })")
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": 800})
+            spills = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+            assert not spills, f"{path} is wider than {width} px"
+            small = [size for size in page.evaluate(TARGETS) if 0 < min(size) < NARROWEST_TARGET]
+            assert not small, f"{path} has something too small to press at {width} px"
+        found = axe.run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_moderator_corrects_a_tag_by_keyboard_alone_with_scripts_and_without(
+    opened, sign_in, scripts: bool  # noqa: F811
+) -> None:
+    page = opened("/moderators/comments/1", 320, staff=sign_in("moderator"), java_script_enabled=scripts)
+    press(page, page.get_by_text("This is not right").first)
+    to(page, page.get_by_label("Why?").first)
+    page.keyboard.type("He speaks of a neighbour")
+    press(page, page.get_by_role("button", name="Remove “Carer”"))
+    assert "The tag is removed" in page.get_by_role("status").inner_text()
+    assert "He speaks of a neighbour" in page.content()
+
+
+def test_a_moderator_confirms_many_by_keyboard(opened, sign_in) -> None:  # noqa: F811
+    page = opened("/moderators/queues/unconfirmed", 768, staff=sign_in("moderator"))
+    for box in page.get_by_role("checkbox").all():
+        to(page, box)
+        page.keyboard.press("Space")
+    press(page, page.get_by_role("button", name="These are right"))
+    assert "done" in page.get_by_role("status").inner_text()
+    assert page.get_by_role("checkbox").count() == 0
