@@ -103,8 +103,9 @@ def tell_again(service: Service, conn: sa.Connection, community: Community) -> N
     """Look at every tag again that the forum knows or could, as after a change of settings, and go on if stopped."""
     resume_writing_back(conn, community.id)
     for row in held_or_failed(conn, community.id):
-        # A link or a note that is still sealed goes with it.
-        _put(service, conn, put_up(conn, community.id, row.kind, row.key, datetime.now(UTC), sealed=row.sealed))
+        # A note goes as it is; a link is made afresh, because the older one may be over by now.
+        sealed = row.sealed if row.kind == "staff_note" else None
+        _put(service, conn, put_up(conn, community.id, row.kind, row.key, datetime.now(UTC), sealed=sealed))
     known = {int(key.partition(":")[2]) for key in keys_of(conn, community.id, "tag")}
     for comment_id in sorted(known | comments_answered(conn, community.id, "show_tag")):
         tell_tags(service, conn, community, comment_id)

@@ -351,6 +351,18 @@ def test_a_private_link_opens_its_owner_s_page_and_is_kept_nowhere(
     assert token not in str(jobs)
 
 
+def test_a_link_that_is_refused_for_good_stays_nowhere(forum: Forum, service: Service, told: Told) -> None:
+    told.answers = [Response(status=410)]
+    forum.posted(WORDS)
+    settle(service)
+    with writing(service.db) as conn:
+        send_private_link(service, conn, hub(service), conn.scalar(sa.select(authors.c.id)) or 0)
+    settle(service)
+    assert status_of(service) == ["failed"]
+    with reading(service.db) as conn:
+        assert conn.scalar(sa.select(write_backs.c.sealed)) is None
+
+
 def test_a_member_who_left_gets_no_link(forum: Forum, service: Service, told: Told) -> None:
     forum.posted(WORDS)
     forum.tell("member.deleted", at=minute(9), author={"id": "a1"})
@@ -428,6 +440,8 @@ def test_an_operator_sees_why_it_stopped_and_goes_on(
     assert "stopped" not in shown
     assert re.search(r"^told +1 done$", shown, re.M)
     assert told.types == ["private_link.put", "private_link.put"]
+    # The first may have been seen by whoever refused it, and may be over by now.
+    assert told.messages[0]["data"] != told.messages[1]["data"]
 
 
 def test_a_private_host_is_kept_and_may_be_let_go_of(service: Service, told: Told, environ: dict[str, str]) -> None:

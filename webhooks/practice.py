@@ -87,7 +87,7 @@ def page() -> str:
             for post in posts
         ],
         note=known.get("note:discussion:1"),
-        message=known.get(f"member:{me.id}") if me else None,
+        message=_message(known, me),
         told=_told(request.args.get("told", "")),
         address=_address(),
         slug=SLUG,
@@ -318,6 +318,11 @@ def _tell(event_type: str, at: datetime, data: dict[str, Any]) -> str:
 def _labels(known: dict[str, dict[str, Any]], post: PracticePost) -> tuple[str, ...]:
     told = known.get(_comment({"comment": {"id": str(post.id), "created_at": post.created_at.isoformat()}}), {})
     return tuple(told.get("labels", ()))
+
+
+def _message(known: dict[str, dict[str, Any]], me: Person | None) -> dict[str, Any] | None:
+    message = known.get(f"member:{me.id}") if me else None
+    return message | {"until": datetime.fromisoformat(message["expires_at"])} if message else None
 
 
 def _comment(data: dict[str, Any]) -> str:

@@ -75,8 +75,13 @@ def write_back_by_id(conn: sa.Connection, id_: int) -> WriteBack | None:
 def mark(
     conn: sa.Connection, one: WriteBack, status: Status, *, at: datetime | None, reason: str | None = None
 ) -> None:
-    """Record how far a write-back got; one that was put up again since then stands as it is."""
+    """Record how far a write-back got; one that was put up again since then stands as it is.
+
+    What was sealed for one that is over goes with it.
+    """
     _change(conn, one, status=status, finished_at=at, reason=reason)
+    if status in ("withheld", "failed"):
+        _change(conn, one, sealed=None)
 
 
 def mark_trying(
