@@ -253,13 +253,13 @@ def test_an_endless_body_after_a_yes_is_not_read() -> None:
 
 def test_a_silent_forum_is_not_waited_for(httpserver: HTTPServer) -> None:
     def sleep(_: Request) -> Response:
-        time.sleep(1)
+        time.sleep(2)
         return Response(status=204)
 
     httpserver.expect_request("/told").respond_with_handler(sleep)
     began = time.monotonic()
     assert not refused(receiver(httpserver), patience=0.3).permanent
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 1.8
 
 
 def test_nobody_there_is_a_passing_trouble() -> None:
