@@ -3,7 +3,7 @@
 It is never imported by the service: `manyvoices retrain` calls it, on the machine of whoever trains.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from plugin.fallback import LinearModel
@@ -22,6 +22,8 @@ IMPLIED = ("carer", "patient")
 # A voice is only named above this probability; see docs/tagging.md for the trade.
 VOICE_THRESHOLD = 0.5
 FEWEST_DOCUMENTS = 2
+# Words of fewer people would go out with the weights and could point to one of them (RULINGS, "Retention").
+FEWEST_AUTHORS = 5
 
 
 def insight_weights(comments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -40,15 +42,31 @@ def insight_weights(comments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     )
 
 
-def voice_weights(comments: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def voice_weights(comments: Sequence[Mapping[str, Any]], corrected: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """Return the fallback for who speaks, read from marked copies.
+
+    Args:
+        comments: labelled comments that were written to learn from.
+        corrected: comments whose tags a person has decided, with `text`, `labels` and `author`. Of their words only
+            those that five authors or more have used are learned.
 
     It knows only the two voices that people imply and seldom name. A role at work is said or it is
     not: trained on all types, the weights took every praised nurse for the author.
     """
-    words = [_voice_words(one["text"]) for one in comments]
-    labels = [one["labels"][0] if one["labels"][0] in IMPLIED else UNKNOWN for one in comments]
+    words = [_voice_words(one["text"]) for one in comments] + words_of_many(
+        [(one["author"], _voice_words(one["text"])) for one in corrected]
+    )
+    labels = [one["labels"][0] if one["labels"][0] in IMPLIED else UNKNOWN for one in (*comments, *corrected)]
     return _fitted(words, [{} for _ in words], labels, (UNKNOWN, *IMPLIED), VOICE_C, 1.0, VOICE_THRESHOLD)
+
+
+def words_of_many(written: Sequence[tuple[Hashable, Sequence[str]]]) -> list[list[str]]:
+    """Return the words of each comment without those that fewer than five authors have used."""
+    authors: dict[str, set[Hashable]] = {}
+    for author, words in written:
+        for word in words:
+            authors.setdefault(word, set()).add(author)
+    return [[word for word in words if len(authors[word]) >= FEWEST_AUTHORS] for _, words in written]
 
 
 def _voice_words(text: str) -> list[str]:

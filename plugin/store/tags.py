@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from plugin.deciding import PRECEDENCE, Decided, Decision, standing_tags
-from plugin.model import Tag, TagSource
+from plugin.model import UNKNOWN, Tag, TagSource
 from plugin.store.tables import authors, comments, tag_decisions
 
 # What an author said of themselves. A profile speaks for each comment by itself.
@@ -196,21 +197,29 @@ def standing_types(*which: sa.ColumnElement[bool]) -> sa.Subquery:
     )
 
 
-def corrected_comments(conn: sa.Connection) -> list[tuple[int, int | None]]:
-    """Return the comments whose tags a person has decided, with their authors' ids: examples to learn from.
+def corrected_comments(conn: sa.Connection) -> list[dict[str, Any]]:
+    """Return the comments whose tags a person has decided, as examples to learn from: text, labels, author.
 
-    Only what can be seen and has words: an example goes with its comment.
+    They are read when they are needed and kept nowhere else, so an example dies with its comment. Only what can be
+    seen on the forum is one.
     """
+    by_people = sa.select(tag_decisions.c.comment_id).where(tag_decisions.c.source.in_(BY_PEOPLE))
     query = (
-        sa.select(comments.c.id, comments.c.author_id)
-        .where(
-            comments.c.id.in_(sa.select(tag_decisions.c.comment_id).where(tag_decisions.c.source.in_(BY_PEOPLE))),
-            comments.c.state == "visible",
-            comments.c.text.is_not(None),
-        )
+        sa.select(comments.c.id, comments.c.author_id, comments.c.text)
+        .where(comments.c.id.in_(by_people), comments.c.state == "visible", comments.c.text.is_not(None))
         .order_by(comments.c.id)
     )
-    return [(row.id, row.author_id) for row in conn.execute(query)]
+    rows = conn.execute(query).all()
+    tags = tags_for(conn, [row.id for row in rows])
+    return [
+        {
+            "text": row.text,
+            "labels": [tag.type for tag in tags[row.id]] or [UNKNOWN],
+            # A guest is nobody that we know again; their comment counts as a person of its own.
+            "author": row.author_id if row.author_id is not None else f"comment {row.id}",
+        }
+        for row in rows
+    ]
 
 
 # No table of ours grows so long.

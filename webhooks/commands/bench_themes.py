@@ -1,12 +1,16 @@
 """Measure how long the themes of a community take when nothing has to be read again."""
 
+import json
 import random
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
+
+import click
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -15,6 +19,17 @@ SIZES = (1_000, 10_000, 100_000)
 TIMES = 5
 WORDS = "The evening tablets came with the ten o'clock round, four hours late. " * 6
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def show_themes(as_json: bool, sizes: Sequence[int] = SIZES) -> None:
+    """Print how long the themes of a community take, for communities of each size."""
+    taken = {size: seconds_for_themes(size) for size in sizes}
+    if as_json:
+        click.echo(json.dumps([{"comments": size, "seconds": seconds} for size, seconds in taken.items()]))
+        return
+    click.echo(f"{'comments':>10}  {'seconds':>8}  {'per 1,000':>9}")
+    for size, seconds in taken.items():
+        click.echo(f"{size:10,}  {seconds:8.3f}  {seconds / size * 1000:9.5f}")
 
 
 def seconds_for_themes(comments: int) -> float:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from webhooks.commands.bench_themes import show_themes
+
 if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
@@ -37,8 +39,11 @@ class Measured:
 @click.command()
 @click.option("--comments", default=500, type=click.IntRange(100, 100_000), help="How many of each.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def bench(comments: int, as_json: bool) -> None:
+@click.option("--themes", is_flag=True, help="Measure the themes over 1,000, 10,000 and 100,000 comments instead.")
+def bench(comments: int, as_json: bool, themes: bool) -> None:
     """Measure how fast comments are taken in and handled, on a database of its own that is thrown away."""
+    if themes:
+        return show_themes(as_json)
     with tempfile.TemporaryDirectory(prefix="manyvoices-bench-") as folder:
         rows = _measured(Path(folder), comments)
     click.echo(json.dumps([asdict(row) for row in rows]) if as_json else _table(rows))

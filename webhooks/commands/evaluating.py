@@ -295,7 +295,8 @@ def _answers_at(revision: str, comments: Sequence[Mapping[str, Any]]) -> list[di
     help="Labelled comments to compare on; only their held-out part is used.",
 )
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Folder to write the weights to.")
-def retrain(training: tuple[Path, ...], checked: Path, into: Path | None) -> None:
+@click.option("--from-corrections", is_flag=True, help="Learn who speaks from the corrections in the database too.")
+def retrain(training: tuple[Path, ...], checked: Path, into: Path | None, from_corrections: bool) -> None:
     """Fit the learned weights to labelled comments; a model that is not better is refused."""
     from plugin import learning
     from plugin.fallback import model_from, model_named
@@ -305,8 +306,9 @@ def retrain(training: tuple[Path, ...], checked: Path, into: Path | None) -> Non
     check = [one for one in labelled_comments(checked) if is_held_out(str(one["id"]))]
     if not comments or not check:
         raise click.ClickException("Training needs labelled comments, and the check needs some of its held-out part.")
+    corrected = _corrected() if from_corrections else []
     try:
-        weights = {"insight": learning.insight_weights(comments), "voice": learning.voice_weights(comments)}
+        weights = {"insight": learning.insight_weights(comments), "voice": learning.voice_weights(comments, corrected)}
     except ImportError:
         raise click.ClickException("Training needs scikit-learn: install manyvoices[train].") from None
     except ValueError as problem:
@@ -325,6 +327,17 @@ def retrain(training: tuple[Path, ...], checked: Path, into: Path | None) -> Non
         click.echo(f"{name}: {after:.3f} instead of {before:.3f}: written to {target.name}.")
     if refused:
         raise click.ClickException("Not every new model was better; those were refused.")
+
+
+def _corrected() -> list[dict[str, Any]]:
+    from plugin.store.opening import reading
+    from plugin.store.tags import corrected_comments
+    from webhooks.commands.starting import database, settings
+
+    with database(settings()) as db, reading(db) as conn:
+        found = corrected_comments(conn)
+    click.echo(f"Corrected by people, and here to learn from: {len(found)}.")
+    return found
 
 
 @click.group()

@@ -1,0 +1,50 @@
+"""What people correct is an example to learn from, and gives nobody away."""
+
+from datetime import UTC, datetime
+
+import pytest
+from flask.testing import FlaskClient
+from test_correcting import DAD, NURSE, chosen_by_author
+
+from forum import Forum
+from plugin.learning import FEWEST_AUTHORS, words_of_many
+from plugin.service import Service
+from plugin.store.communities import Community
+from plugin.store.opening import reading
+from plugin.store.tags import corrected_comments
+from webhooks.commands.bench_themes import seconds_for_themes
+
+
+@pytest.fixture
+def forum(client: FlaskClient, community: Community, secret: bytes) -> Forum:
+    return Forum(client, secret)
+
+
+def examples(service: Service) -> list[tuple[str, list[str]]]:
+    with reading(service.db) as conn:
+        return [(one["text"], one["labels"]) for one in corrected_comments(conn)]
+
+
+def test_what_a_person_decided_is_an_example_until_its_comment_goes(forum: Forum, worker, service: Service) -> None:
+    forum.posted(DAD, "1")
+    forum.posted(NURSE, "2")
+    worker()
+    assert examples(service) == [], "what only the program found is no example"
+    chosen_by_author(service, "patient", comment_id=1)
+    chosen_by_author(service, "health_professional", "removed", comment_id=2)
+    assert examples(service) == [(DAD, ["patient", "carer"]), (NURSE, ["unknown"])]
+    forum.removed("1", at=datetime.now(UTC).isoformat())
+    worker()
+    assert examples(service) == [(NURSE, ["unknown"])]
+
+
+def test_words_of_fewer_than_five_authors_are_not_learned() -> None:
+    many = [(author, ["my", "dad"]) for author in range(FEWEST_AUTHORS)]
+    one_who_says_it_often = [(99, ["llanfair", "my"])] * 10
+    learned = words_of_many([*many, *one_who_says_it_often])
+    assert learned == [["my", "dad"]] * FEWEST_AUTHORS + [["my"]] * 10
+
+
+def test_themes_are_counted_without_opening_comments() -> None:
+    """A bound for a small community on a busy machine; `manyvoices bench --themes` gives the figures."""
+    assert seconds_for_themes(2_000) < 1
