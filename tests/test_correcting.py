@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from forum import Forum, minute
 from plugin.model import Tag
 from plugin.service import Service
-from plugin.store.communities import Community
+from plugin.store.communities import Community, add_community
 from plugin.store.opening import reading, writing
+from plugin.store.staff import add_staff, new_sign_in_link
 from plugin.store.tables import comments, tag_decisions
 from plugin.store.tags import decide_tag, history_of, standing_types, tags_for
 
@@ -151,8 +152,41 @@ def test_a_correction_shows_nothing_in_public(page: str, sign_in, client: FlaskC
         assert conn.scalar(sa.text("SELECT count(*) FROM receipts")) == 0
 
 
-def test_a_comment_of_another_community_is_not_there(page: str, sign_in) -> None:
-    assert sign_in("moderator").get("/moderators/comments/999").status_code == 404
+def test_a_comment_of_another_community_is_not_there(page: str, sign_in, service: Service, app) -> None:
+    with writing(service.db) as conn:
+        other = add_community(
+            conn,
+            slug="ward",
+            platform="standard",
+            name="The ward",
+            base_url="https://ward.example.org",
+            sign_up_url="https://ward.example.org/join",
+            sign_in_url="https://ward.example.org/in",
+            editorial_address="editors@ward.example.org",
+            moderators_address="moderators@ward.example.org",
+        )
+        add_staff(conn, "wendy@ward.example.org", "moderator", other)
+        link = new_sign_in_link(conn, add_staff(conn, "wendy@ward.example.org", "moderator", other), datetime.now(UTC))
+    browser = app.test_client()
+    browser.post(f"/staff/enter/{link}", data={"csrf_token": token_of(browser.get(f"/staff/enter/{link}").text)})
+    assert browser.get(page).status_code == 404
+    assert browser.get("/moderators/themes/hub").status_code == 404
+    assert "care for my dad" not in browser.get("/moderators/queues/unconfirmed").text
+    ticked = {"csrf_token": token_of(browser.get("/staff/sign-out").text), "act": "confirm", "item": "1:carer:1.0"}
+    assert "not there any more" in browser.post("/moderators/queues/unconfirmed", data=ticked).text
+    assert standing(service) == [("carer", "text", "suggested")]
+
+
+def test_words_for_the_editors_alone_are_not_the_moderators_to_read(page: str, sign_in, service: Service) -> None:
+    with writing(service.db) as conn:
+        conn.execute(sa.update(comments).values(state="direct"))
+    browser = sign_in("moderator")
+    assert browser.get(page).status_code == 404
+    assert "care for my dad" not in browser.get("/moderators/queues/unconfirmed").text
+
+
+def token_of(page: str) -> str:
+    return value(page, "csrf_token")
 
 
 # Counting the types that stand in one query

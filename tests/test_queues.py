@@ -95,7 +95,9 @@ def test_what_was_handled_is_gone_until_its_words_change(moderator: FlaskClient,
     other = sign_in("admin")
     seen_by_other = other.get(address).text
     assert act(moderator, address, page, item="3", act="handled").status_code == 303
-    assert ticks(moderator.get(address).text) == []
+    shown = moderator.get(address).text
+    assert ticks(shown) == []
+    assert "by moderator@hub.example.org" in shown, "who handled it, and when"
     late = act(other, address, seen_by_other, item="3", act="handled")
     assert "Another moderator has handled it already" in late.text
     forum.edited(f"{DANGER} She is turning blue.", "3", at=minute(9))

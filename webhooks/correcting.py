@@ -130,6 +130,9 @@ def _mine(conn: sa.Connection, comment_id: int) -> tuple[StoredComment, StoredDi
     place = discussion_by_id(conn, stored.discussion_id) if stored else None
     if stored is None or place is None or place.community_id not in mine:
         abort(404)
+    # Words that somebody sent to the editors alone are not the moderators' to read.
+    if stored.comment.state == "direct":
+        abort(404)
     return stored, place, mine[place.community_id]
 
 

@@ -20,7 +20,8 @@ from plugin.store.comments import StoredComment, comment_by_id
 from plugin.store.communities import Community
 from plugin.store.discussions import discussion_by_id
 from plugin.store.opening import reading, writing
-from plugin.store.queues import ON_A_PAGE, Queue, count_waiting, mark_handled, waiting_in
+from plugin.store.queues import ON_A_PAGE, Queue, count_waiting, handled_lately, mark_handled, waiting_in
+from plugin.store.staff import all_staff
 from plugin.store.tags import history_of
 from plugin.store.themes import personal_data_of
 from webhooks.correcting import ComeTooLate, asked_for, lock_as_seen, make_correction, meanwhile, version_of
@@ -115,12 +116,15 @@ def _page(queue: str, *, done: int = 0, left: Sequence[Outcome] = (), nothing_ti
             return render_template("moderators/reported.html", counts=counts)
         found = waiting_in(conn, queue, chosen, type_=type_, before=before)  # type: ignore[arg-type]
         items = _items(conn, queue, found, mine)
+        addresses = {f"staff:{account.id}": account.email for account in all_staff(conn)}
+        handled = handled_lately(conn, queue, chosen) if WORDS[queue].may_be_handled else []  # type: ignore[arg-type]
     return render_template(
         "moderators/queue.html",
         queue=queue,
         words=WORDS[queue],
         counts=counts,
         items=items,
+        handled=[(id_, addresses.get(mark.by, "somebody of the staff who has left"), mark.at) for id_, mark in handled],
         communities=mine.values(),
         types=[(one, label_of(one)) for one in all_types()],
         filters=_filters(),
@@ -244,7 +248,9 @@ def _handle(queue: str, ticked: Sequence[str]) -> tuple[int, list[Outcome]]:
 
 def _is_mine(conn: sa.Connection, stored: StoredComment) -> bool:
     place = discussion_by_id(conn, stored.discussion_id)
-    return place is not None and place.community_id in {one.id for one in communities_for("moderator")}
+    if place is None or stored.comment.state == "direct":
+        return False
+    return place.community_id in {one.id for one in communities_for("moderator")}
 
 
 def _parts(value: str) -> tuple[int, str, str]:
