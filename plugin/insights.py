@@ -102,6 +102,12 @@ def spaced(folded: str) -> str:
     return " " + folded.translate(_BLANKS)
 
 
+def telling_weight(sentence: str) -> float:
+    """Return how much a sentence tells by itself: the weights of the features seen in it, never below 0."""
+    text = spaced(reading_of(sentence).folded)
+    return max(0.0, sum(feature.weight for feature in default_rules().features if feature.pattern.search(text)))
+
+
 _BLANKS = dict.fromkeys(map(ord, '\n("-/[*'), " ")
 
 

@@ -4,6 +4,8 @@ Clusters of short comments are never shown as themes: measured on twelve true th
 with people hardly better than chance. A word list can be read, disputed and mended.
 """
 
+import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -114,6 +116,20 @@ def theme_counts(texts: Sequence[str], *, lexicon: ThemeLexicon | None = None) -
         return ThemeCounts(len(texts), covered, (), ())
     common = tuple((word, count) for word, count in other.most_common(12) if count > 1)
     return ThemeCounts(len(texts), covered, tuple(by_theme.most_common()), common)
+
+
+def digest_of(lexicon: ThemeLexicon) -> str:
+    """Return what names this very list of theme words: the SHA-256 of its content."""
+    content = {"theme": [{"id": one.id, "label": one.label, "words": ", ".join(one.words)} for one in lexicon.themes]}
+    spelt = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(spelt.encode()).hexdigest()
+
+
+def other_words(texts: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """Return the words that most of these comments share, each with how many comments have it, at most twelve."""
+    counts = Counter(word for text in texts for word in set(_frequent_words(reading_of(text).folded)))
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple((word, count) for word, count in ranked[:12] if count > 1)
 
 
 _WORDS = re.compile(r"[^\W\d_]{4,}")
