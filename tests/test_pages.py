@@ -215,7 +215,8 @@ def test_each_tag_shows_the_words_that_prove_it_and_where_it_comes_from(discussi
 def test_the_picture_and_its_table_have_the_same_figures(discussion: str, sign_in) -> None:
     page = sign_in("moderator").get(discussion).text
     outline = Outline(page)
-    assert len(outline.all("svg")) == 1
+    who, _when = outline.all("svg")
+    assert who["aria-labelledby"] == "bars-title"
     assert len([one for one in outline.all("rect") if one["class"] == "people"]) == 2
     assert re.search(r'scope="row">Carer</th><td[^>]*>1</td><td[^>]*>1</td>', page)
     assert re.search(r'scope="row">Patient</th><td[^>]*>0</td>', page)

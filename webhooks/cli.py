@@ -47,6 +47,7 @@ COMMANDS = {
     "evaluate": ("webhooks.commands.evaluating:evaluate", "Measure the tagger on labelled comments."),
     "retrain": ("webhooks.commands.evaluating:retrain", "Fit the learned weights; a worse model is refused."),
     "taxonomy": ("webhooks.commands.evaluating:taxonomy", "Check the taxonomy and the lexicon for mistakes."),
+    "verify-summary": ("webhooks.commands.checking:verify_summary", "Check a summary; name what has changed since."),
     "bench": ("webhooks.commands.benching:bench", "Measure how fast comments are taken in and handled."),
 }
 

@@ -12,7 +12,16 @@ from plugin.ordering import Standing
 from plugin.store.authors import author_from
 from plugin.store.insights_rows import insight_from, urgency_from
 from plugin.store.opening import insert_into
-from plugin.store.tables import authors, comments, discussions, insights, metadata, outbox
+from plugin.store.tables import (
+    authors,
+    comments,
+    discussions,
+    insights,
+    metadata,
+    outbox,
+    summary_inputs,
+    summary_lines,
+)
 from plugin.store.tags import tags_for
 
 
@@ -132,6 +141,8 @@ def save_standing(conn: sa.Connection, comment_id: int, standing: Standing) -> N
             deleted_at=standing.deleted_at,
         )
     )
+    if standing.text is None:
+        _forget_digests(conn, [comment_id])
 
 
 def place_comment(
@@ -205,7 +216,15 @@ def erase_comments(conn: sa.Connection, author_id: int, at: datetime) -> None:
 def forget_old_words(conn: sa.Connection, before: datetime) -> int:
     """Let go of the words of every comment that was last changed before a moment, and return how many there were."""
     old = sa.and_(comments.c.text.is_not(None), comments.c.text_at < before)
+    _forget_digests(conn, sa.select(comments.c.id).where(old))
     return conn.execute(sa.update(comments).where(old).values(text=None)).rowcount
+
+
+def _forget_digests(conn: sa.Connection, which: Sequence[int] | sa.Select[tuple[int]]) -> None:
+    """Let go of what a summary's receipt knows of these comments: digests of words go with the words."""
+    nothing = dict.fromkeys(("words", "tags", "about"))
+    conn.execute(sa.update(summary_inputs).where(summary_inputs.c.comment_id.in_(which)).values(**nothing))
+    conn.execute(sa.update(summary_lines).where(summary_lines.c.comment_id.in_(which)).values(digest=None))
 
 
 def stored_comments(conn: sa.Connection, *which: sa.ColumnElement[bool]) -> list[StoredComment]:

@@ -443,3 +443,40 @@ queue_marks = sa.Table(
     _when("at"),
     sa.UniqueConstraint("comment_id", "queue", "text_at"),
 )
+
+# What a summary was made from when a moderator kept it: keyed digests and places, never words.
+summary_receipts = sa.Table(
+    "summary_receipts",
+    metadata,
+    _id(),
+    _of("discussion_id", "discussions"),
+    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("lexicon", sa.String(64), nullable=False),
+    # How many comments went in: the row of one that was erased since is gone.
+    sa.Column("comments", sa.Integer, nullable=False),
+    sa.Column("by", sa.String(128), nullable=False),
+    _when("made_at"),
+)
+
+# One comment that went into a summary. Its digests are emptied when its words go.
+summary_inputs = sa.Table(
+    "summary_inputs",
+    metadata,
+    sa.Column("receipt_id", sa.ForeignKey("summary_receipts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("comment_id", sa.ForeignKey("comments.id", ondelete="CASCADE"), primary_key=True, index=True),
+    sa.Column("words", sa.String(64)),
+    sa.Column("tags", sa.String(64)),
+    sa.Column("about", sa.String(64)),
+)
+
+# One line of a summary: its place in a comment, and a digest of the place and the words.
+summary_lines = sa.Table(
+    "summary_lines",
+    metadata,
+    sa.Column("receipt_id", sa.ForeignKey("summary_receipts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    _of("comment_id", "comments"),
+    sa.Column("start", sa.Integer, nullable=False),
+    sa.Column("end", sa.Integer, nullable=False),
+    sa.Column("digest", sa.String(64)),
+)
