@@ -1,5 +1,6 @@
 """The one place for decisions about tags: `decide_tag` is the only writer, `tags_for` the only reader."""
 
+from bisect import bisect_left
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -105,34 +106,37 @@ def _earlier_tags(conn: sa.Connection, comment_ids: Collection[int]) -> dict[int
     """Return what the members who wrote these comments disclosed in the last of their earlier ones that said it."""
     if not comment_ids:
         return {}
-    before = comments.alias()
     # Only of somebody who stands by one name: never a guest's, never onto an anonymous comment.
-    query = (
-        sa.select(comments.c.id, before.c.id.label("before_id"))
-        .select_from(
-            comments.join(authors, authors.c.id == comments.c.author_id).join(
-                before, before.c.author_id == comments.c.author_id
-            )
-        )
-        .where(
-            comments.c.id.in_(comment_ids),
-            authors.c.native_id.is_not(None),
-            authors.c.kind != "anonymous",
-            before.c.state == "visible",
-            before.c.created_at < comments.c.created_at,
-        )
-        .order_by(before.c.created_at.desc(), before.c.id.desc())
-    )
-    pairs = conn.execute(query).all()
-    disclosed, _ = _told_tags(conn, {pair.before_id for pair in pairs})
+    of_members = sa.and_(authors.c.native_id.is_not(None), authors.c.kind != "anonymous")
+    wrote = comments.join(authors, authors.c.id == comments.c.author_id)
+    asked = conn.execute(
+        sa.select(comments.c.id, comments.c.author_id, comments.c.created_at)
+        .select_from(wrote)
+        .where(comments.c.id.in_(comment_ids), of_members)
+    ).all()
+    theirs = conn.execute(
+        sa.select(comments.c.id, comments.c.author_id, comments.c.created_at)
+        .where(comments.c.author_id.in_({row.author_id for row in asked}), comments.c.state == "visible")
+        .order_by(comments.c.created_at, comments.c.id)
+    ).all()
+    disclosed, _ = _told_tags(conn, [row.id for row in theirs])
+    # Each author's disclosures in the order they were made: one pass, however often somebody writes.
+    said: dict[int, tuple[list[datetime], list[tuple[Tag, ...]]]] = {}
+    for row in theirs:
+        if tags := tuple(_as_earlier(tag) for tag in disclosed[row.id] if tag.source in DISCLOSURES):
+            moments, told = said.setdefault(row.author_id, ([], []))
+            moments.append(row.created_at)
+            told.append(tags)
     found: dict[int, tuple[Tag, ...]] = {}
-    for pair in pairs:
-        said = [tag for tag in disclosed[pair.before_id] if tag.source in DISCLOSURES]
-        if said and pair.id not in found:
-            found[pair.id] = tuple(
-                replace(tag, evidence=None, source="earlier", status="suggested", frame="earlier") for tag in said
-            )
+    for row in asked:
+        moments, told = said.get(row.author_id, ([], []))
+        if before := bisect_left(moments, row.created_at):
+            found[row.id] = told[before - 1]
     return found
+
+
+def _as_earlier(tag: Tag) -> Tag:
+    return replace(tag, evidence=None, source="earlier", status="suggested", frame="earlier")
 
 
 def decisions_for(conn: sa.Connection, comment_ids: Collection[int]) -> dict[int, list[Decision]]:
