@@ -72,6 +72,10 @@ def _measured(folder: Path, comments: int) -> list[Measured]:
         ),
         "tagger: all that one comment tells": (heard_in, [_words(number) for number in range(comments + WARM_UP)]),
     }
+    parts |= {
+        "summary: of all these comments, cold": (lambda _: _sum_up(service), list(range(WARM_UP + 3))),
+        "summary: its page again, unchanged": (_page_drawer(app), list(range(WARM_UP + 10))),
+    }
     times = {what: _timed(what, act, items) for what, (act, items) in parts.items()}
     service.jobs.close()
     service.db.dispose()
@@ -162,6 +166,36 @@ def _handle(service: Any, key: str) -> None:
     from plugin.handlers import handle
 
     handle(service, key)
+
+
+def _sum_up(service: Any) -> None:
+    """Read a discussion and sum it up, with nothing known from before."""
+    from plugin.stakeholders import main_types
+    from plugin.store.opening import reading
+    from plugin.store.summaries import discussed
+
+    with reading(service.db) as conn:
+        discussed(conn, 1, main_types())
+
+
+def _page_drawer(app: "Flask") -> Callable[[Any], object]:
+    """Return what draws the page of a discussion for a moderator, the sign-in left out."""
+    from flask import render_template
+
+    from plugin.store.communities import community_by_slug
+    from plugin.store.discussions import discussion_by_id
+    from plugin.store.opening import reading
+    from webhooks.summary_page import summary_page
+    from webhooks.wiring import NAME
+
+    def draw(_: Any) -> object:
+        with app.test_request_context("/moderators/discussions/1"), reading(app.extensions[NAME].db) as conn:
+            place, community = discussion_by_id(conn, 1), community_by_slug(conn, SLUG)
+            if place is None or community is None:
+                raise click.ClickException("Nothing was stored, so there is nothing to measure.")
+            return render_template("moderators/discussion.html", shown=summary_page(conn, place, community, 1))
+
+    return draw
 
 
 def _delivery(number: int) -> dict[str, Any]:
