@@ -66,7 +66,7 @@ def take_direct(
         place: the page they were written from, None for one that we do not know.
         words: the text, with an id of their own and the time.
         choice: roles, agreements and credit.
-        is_held: a program may have sent it, so a person looks first and nothing is put up.
+        is_held: a program may have sent it, so a person looks first; only what may be urgent is put up before.
     """
     at = words.created_at
     discussion_id = place.id if place else letters_to_editors(conn, community, at)
@@ -83,7 +83,8 @@ def take_direct(
     insight_id = save_insight(
         conn, community.id, comment_id, _insight(heard), heard.urgency, text_at=words.updated_at, at=at
     )
-    if insight_id is not None and not is_held:
+    if insight_id is not None:
+        # What is held goes nowhere; what may be urgent reaches a human all the same.
         put_up(service, conn, community, insight_id)
     return author_id
 

@@ -16,12 +16,13 @@ from plugin.explaining import explanation_of
 from plugin.model import Tag
 from plugin.stakeholders import all_types, label_of, main_types, other_types
 from plugin.store.comments import StoredComment, comment_by_id
-from plugin.store.communities import Community
+from plugin.store.communities import Community, community_by_id
 from plugin.store.discussions import StoredDiscussion, discussion_by_id
 from plugin.store.opening import reading, writing
 from plugin.store.staff import all_staff
 from plugin.store.tables import comments
 from plugin.store.tags import HistoryLine, decide_tag, decisions_for, history_of
+from plugin.telling import tell_tags
 from webhooks.staff import communities_for, staff_only
 from webhooks.wiring import service
 
@@ -103,12 +104,17 @@ def lock_as_seen(conn: sa.Connection, comment_id: int, seen: str) -> None:
 
 def make_correction(conn: sa.Connection, comment_id: int, asked: Correction) -> None:
     """Write a correction down; raise `NotDone`, with nothing written, where it may not be made."""
-    row = conn.execute(sa.select(comments.c.text, comments.c.text_at).where(comments.c.id == comment_id)).one()
+    facts = sa.select(comments.c.text, comments.c.text_at, comments.c.community_id)
+    row = conn.execute(facts.where(comments.c.id == comment_id)).one()
     case = case_of(decisions_for(conn, [comment_id]).get(comment_id, []), row.text, row.text_at)
     by, now = f"staff:{current_user.id}", datetime.now(UTC)
     for type_, decided in rulings_for(asked, case):
         tag = Tag(type_, 1.0, None, "moderator", source="moderator")
         decide_tag(conn, comment_id, tag, decided, source="moderator", by=by, at=now, reason=asked.reason or None)
+    community = community_by_id(conn, row.community_id)
+    if community is not None:
+        # What shows beside the comment on the forum, by its author's consent, follows at once.
+        tell_tags(service(), conn, community, comment_id)
 
 
 def version_of(text_at: datetime | None, history: list[HistoryLine]) -> str:

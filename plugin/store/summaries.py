@@ -10,6 +10,7 @@ from typing import Any, get_args
 import sqlalchemy as sa
 from sqlalchemy.types import NULLTYPE
 
+from plugin.lexicons import WordList, lexicon_of
 from plugin.outcomes import State, Step
 from plugin.sealing import Vault
 from plugin.store.comments import StoredComment, comments_in
@@ -17,6 +18,7 @@ from plugin.store.steps import steps_of
 from plugin.store.tables import (
     authors,
     comments,
+    discussions,
     insights,
     outbox,
     summary_inputs,
@@ -24,8 +26,8 @@ from plugin.store.tables import (
     summary_receipts,
     tag_decisions,
 )
+from plugin.store.themes import current_theme_lexicon
 from plugin.summaries import Gleanings, Overview, Spoken, overview_of
-from plugin.themes import default_themes, digest_of
 from plugin.verifying import PURPOSE, Input, Receipt, SealedLine, input_of, parameters_for, sealed_line
 
 
@@ -74,21 +76,44 @@ def spoken_from(stored: Sequence[StoredComment]) -> list[Spoken]:
 
 @dataclass(frozen=True, slots=True)
 class Discussed:
-    """A discussion as it is at this moment: its visible comments, oldest first, and its summary."""
+    """A discussion as it is at this moment: its visible comments, oldest first, and its summary.
 
+    `words` is the list of theme words that they were read with.
+    """
+
+    words: WordList
     stored: tuple[StoredComment, ...]
     spoken: tuple[Spoken, ...]
     overview: Overview
 
 
 def discussed(
-    conn: sa.Connection, discussion_id: int, expected_types: Sequence[str], gleanings: Gleanings | None = None
+    conn: sa.Connection,
+    discussion_id: int,
+    expected_types: Sequence[str],
+    gleanings: Gleanings | None = None,
+    *,
+    words: WordList | None = None,
 ) -> Discussed:
-    """Return what a discussion holds now, and its summary."""
+    """Return what a discussion holds now, and its summary.
+
+    Args:
+        conn: to read from.
+        discussion_id: which discussion.
+        expected_types: whom its community hopes to hear from.
+        gleanings: what was found in comments before, to save time.
+        words: another list of theme words than the one that its community uses now, for an old summary.
+    """
+    words = words or _words_now(conn, discussion_id)
     stored = comments_in(conn, discussion_id)
     spoken = spoken_from(stored)
-    overview = overview_of(spoken, expected_types, default_themes(), gleanings)
-    return Discussed(tuple(stored), tuple(spoken), overview)
+    overview = overview_of(spoken, expected_types, lexicon_of(words), gleanings)
+    return Discussed(words, tuple(stored), tuple(spoken), overview)
+
+
+def _words_now(conn: sa.Connection, discussion_id: int) -> WordList:
+    community_id = conn.scalar(sa.select(discussions.c.community_id).where(discussions.c.id == discussion_id))
+    return current_theme_lexicon(conn, community_id or 0).words
 
 
 def inputs_digest(conn: sa.Connection, discussion_id: int) -> bytes:
@@ -110,7 +135,7 @@ def inputs_digest(conn: sa.Connection, discussion_id: int) -> bytes:
             outbox.c.insight_id.in_(sa.select(insights.c.id).where(insights.c.comment_id.in_(theirs)))
         ),
     )
-    digest = sha256()
+    digest = sha256(_words_now(conn, discussion_id).digest.encode())
     for question in questions:
         for row in conn.execute(question):
             digest.update(repr(tuple(row)).encode("utf-8", "surrogatepass"))
@@ -130,7 +155,7 @@ def receipt_for(vault: Vault, discussion_id: int, expected_types: Sequence[str],
     return Receipt(
         discussion=discussion_id,
         parameters=parameters_for(expected_types),
-        lexicon=digest_of(default_themes()),
+        lexicon=now.words.digest,
         comments=len(now.spoken),
         inputs=tuple(sorted(inputs, key=lambda one: one.comment)),
         lines=tuple(sealed_line(key, line) for line in now.overview.lines),

@@ -31,6 +31,7 @@ def verify_summary(receipt: int | None, file: Path | None) -> None:
         from plugin.store.discussions import discussion_by_id
         from plugin.store.opening import reading
         from plugin.store.summaries import discussed, receipt_by_id, receipt_for
+        from plugin.store.themes import theme_lexicon
         from plugin.verifying import PURPOSE, differences
 
         with reading(db) as conn:
@@ -42,7 +43,9 @@ def verify_summary(receipt: int | None, file: Path | None) -> None:
             community = community_by_id(conn, place.community_id) if place else None
             if place is None or community is None:
                 raise click.ClickException("The discussion of this summary is gone.")
-            now = discussed(conn, place.id, community.expected_types)
+            # The list of theme words may have been changed since: the one of that time is kept.
+            words = theme_lexicon(conn, kept.lexicon)
+            now = discussed(conn, place.id, community.expected_types, words=words)
         vault = found.vault()
         today = receipt_for(vault, place.id, community.expected_types, now)
         texts = {one.id: one.text for one in now.spoken}
