@@ -10,7 +10,8 @@ from math import sqrt
 from plugin.summaries import Bin, ThemePicture, TypeRow
 
 WIDTH = 320
-FOR_NUMBERS = 36
+# Beside the longest bar its number must fit: a gap, and so much for each digit.
+FOR_NUMBERS, DIGIT = 16, 11
 ROW = 76
 ROW_OF_NOBODY = 46
 # The columns of the timeline stand on a line at this height; below it the first and last day are written.
@@ -106,7 +107,7 @@ class Grid:
 def bars_of(rows: Sequence[TypeRow]) -> Bars:
     """Return the picture of who speaks: both kinds of bar on one scale, every type drawn alike."""
     most = max([1, *(max(row.people, row.comments) for row in rows)])
-    unit = (WIDTH - FOR_NUMBERS) / most
+    unit = (WIDTH - FOR_NUMBERS - DIGIT * len(str(most))) / most
     bars, top = [], 0
     for row in rows:
         bars.append(
