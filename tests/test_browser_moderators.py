@@ -1,6 +1,8 @@
 """The moderators' pages in a real browser: three widths, light and dark, by keyboard, and without scripts."""
 
 # ruff: noqa: F811 - pytest hands fixtures over by their name
+import re
+
 import pytest
 
 # The fixtures stand there: a browser, an address, a community with comments.
@@ -67,7 +69,7 @@ def test_a_moderator_corrects_a_tag_by_keyboard_alone_with_scripts_and_without(
     page.keyboard.press("Enter")
     to(page, page.get_by_label("Why?").first)
     page.keyboard.type("He speaks of a neighbour")
-    press(page, page.get_by_role("button", name="Remove “Carer”"))
+    press(page, page.get_by_role("button", name=re.compile("^Remove")))
     assert "The tag is removed" in page.get_by_role("status").inner_text()
     assert "He speaks of a neighbour" in page.content()
 

@@ -26,9 +26,9 @@ def examples(service: Service) -> list[tuple[str, list[str]]]:
 
 
 def test_what_a_person_decided_is_an_example_until_its_comment_goes(forum: Forum, worker, service: Service) -> None:
-    forum.posted(DAD, "1")
-    forum.posted(NURSE, "2")
-    worker()
+    for number, text in (("1", DAD), ("2", NURSE)):
+        forum.posted(text, number)
+        worker()
     assert examples(service) == [], "what only the program found is no example"
     chosen_by_author(service, "patient", comment_id=1)
     chosen_by_author(service, "health_professional", "removed", comment_id=2)

@@ -24,7 +24,8 @@ def moderator(forum: Forum, worker, sign_in) -> FlaskClient:
     """A moderator, with five comments waiting in different queues."""
     for number, text in enumerate((DAD, NURSE, DANGER, PHONE, "Lovely weather today."), start=1):
         forum.posted(text, str(number))
-    worker()
+        # One by one, so that each has the number that the tests know it by.
+        worker()
     return sign_in("moderator")
 
 
