@@ -84,6 +84,20 @@ def tell_contributor(service: Service, conn: sa.Connection, community_id: int, a
     _put_to_contributor(service, conn, community_id, author_id, "news", str(up_to), up_to=up_to)
 
 
+def put_digest(service: Service, conn: sa.Connection, community_id: int, user_id: int, week: str) -> None:
+    """Put up the letter of a week to one of the staff; of the same week there is one."""
+    recipient = f"staff:{user_id}"
+    waiting = put_out(
+        conn,
+        community_id=community_id,
+        kind="digest",
+        recipient=recipient,
+        message_id=_message_id(service, f"digest-{week}-{user_id}", recipient),
+        at=datetime.now(UTC),
+    )
+    _put(service, conn, waiting)
+
+
 def ask_address(
     service: Service, conn: sa.Connection, community_id: int, author_id: int, address: str, frequency: Frequency
 ) -> None:

@@ -1,6 +1,6 @@
 """The kinds of work there are, how patient each of them is, and what is done by the clock."""
 
-from plugin import chores, delivery, handlers, rereading, telling
+from plugin import chores, delivery, digests, handlers, rereading, telling
 from plugin.engine import Chore, Job
 
 MINUTE = 60
@@ -34,5 +34,7 @@ CHORES = {
     # At the full hour, because a day begins at a different one in each time zone.
     "tell_contributors": Chore("0 * * * *", chores.tell_contributors),
     "catch_up": Chore("*/10 * * * *", rereading.catch_up),
+    "send_digests": Chore("5 * * * *", digests.send_digests),
+    "note_discussions": Chore("20 * * * *", digests.note_discussions),
     "forget": Chore("15 3 * * *", chores.forget),
 }

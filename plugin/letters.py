@@ -2,25 +2,32 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
 from plugin.basis import Withheld, basis_for
 from plugin.channels.email import Mail
 from plugin.forwarding import ForwardedCopy, forwarded_copy
+from plugin.glances import Glance, glance_of
 from plugin.model import Evidence
 from plugin.outcomes import MEANINGS
 from plugin.privacy import personal_data_in
 from plugin.rendering import rendered
 from plugin.service import Service
 from plugin.store.addresses import StoredAddress, address_of, address_token
+from plugin.store.balances import roles_in_discussions
 from plugin.store.communities import Community, community_by_id
+from plugin.store.digests import new_comments, staff_address, wants_digest
+from plugin.store.discussions import discussions_of
 from plugin.store.insights import StoredInsight, insight_by_id
 from plugin.store.links import LASTS, new_link
 from plugin.store.outbox import MailKind, Waiting, waiting_mail
+from plugin.store.queues import count_waiting
+from plugin.store.staff import communities_open_to
 from plugin.store.steps import Told, told_of
 
+WEEK = timedelta(days=7)
 NEWS = tuple(state for state, meaning in MEANINGS.items() if meaning.is_news)
 
 
@@ -45,6 +52,16 @@ class Written:
     about: Mapping[str, object]
     answers: str | None = None
     stop_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DigestLine:
+    """A discussion in the letter of the week: how many comments are new, and who speaks there."""
+
+    title: str
+    url: str
+    new: int
+    glance: Glance
 
 
 def mail_for(service: Service, conn: sa.Connection, waiting: Waiting) -> Mail | Withheld:
@@ -151,6 +168,33 @@ def _link(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | 
     return Written(address.address, community.name, about)
 
 
+def _digest(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
+    user_id = int(waiting.recipient.removeprefix("staff:"))
+    address = staff_address(conn, user_id)
+    theirs = {one.id: one for one in communities_open_to(conn, user_id, "moderator")}
+    if address is None or not theirs or not wants_digest(conn, user_id):
+        return Withheld("nobody wants it any longer")
+    new = new_comments(conn, theirs.keys(), waiting.created_at - WEEK)
+    if not new:
+        return Withheld("there is nothing new to tell")
+    roles = roles_in_discussions(conn, theirs.keys())
+    told = [
+        DigestLine(
+            title=row.stored.discussion.title,
+            url=f"{service.public_url}/moderators/discussions/{row.stored.id}",
+            new=new[row.stored.id],
+            glance=glance_of(
+                roles.get(row.stored.id, {}).values(), row.people, theirs[row.stored.community_id].expected_types
+            ),
+        )
+        for row in discussions_of(conn, theirs.keys())
+        if row.stored.id in new
+    ]
+    waits = sum(count_waiting(conn, theirs.keys()).values())
+    about = {"lines": told, "waits": waits, "home_url": f"{service.public_url}/moderators/"}
+    return Written(address, "", about)
+
+
 def _contributor(service: Service, conn: sa.Connection, waiting: Waiting) -> tuple[StoredAddress, Community] | Withheld:
     address = address_of(conn, service.vault, waiting.author_id) if waiting.author_id else None
     community = community_by_id(conn, waiting.community_id)
@@ -180,4 +224,5 @@ LETTERS: dict[MailKind, Letter] = {
     "news": Letter("news", "What became of what you shared with {title}", _news),
     "verify": Letter("verify", "Please confirm your address for {title}", _verify),
     "link": Letter("link", "Your own page at {title}", _link),
+    "digest": Letter("digest", "Your discussions this week", _digest),
 }

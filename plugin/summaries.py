@@ -386,3 +386,18 @@ STEPS: Mapping[str, Step] = {
         lambda day: str(day.year),
     ),
 }
+
+
+def note_words(who: Summary) -> str:
+    """Return who speaks in a discussion as a note for a forum's moderators: figures only, no quotes and no names.
+
+    A forum keeps the history of its notes longer than we keep words.
+    """
+    spoke = ", ".join(f"{row.label} {row.people}" for row in who.rows if row.people) or "nobody has said their role"
+    missing = f" Nobody here has said they are {_listed(who.not_heard)}." if who.not_heard else ""
+    return f"People: {who.people}. Comments: {who.comments}. By role: {spoke}.{missing}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last

@@ -9,6 +9,7 @@ from flask_login import current_user
 
 from plugin.letters import copy_of
 from plugin.store.communities import Community
+from plugin.store.digests import set_digest
 from plugin.store.discussions import StoredDiscussion, discussion_by_id
 from plugin.store.insights import insight_by_id
 from plugin.store.opening import reading, writing
@@ -27,6 +28,15 @@ moderators = Blueprint("moderators", __name__, url_prefix="/moderators")
 def discussions() -> str:
     """Show the moderators' home: discussions at a glance, what waits, and what people speak of."""
     return home_page()
+
+
+@moderators.post("/digest")
+@staff_only("moderator")
+def digest() -> ResponseReturnValue:
+    """Ask for the letter a week, or end it."""
+    with writing(service().db) as conn:
+        set_digest(conn, current_user.id, request.form.get("wanted") == "yes", datetime.now(UTC))
+    return redirect(url_for("moderators.discussions", _anchor="digest"), 303)
 
 
 @moderators.get("/discussions/<int:discussion_id>")

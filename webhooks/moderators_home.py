@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flask import render_template, request
+from flask_login import current_user
 
 from plugin.glances import Glance, first_looked_at, glance_of
 from plugin.store.balances import roles_in_discussions
+from plugin.store.digests import wants_digest
 from plugin.store.discussions import DiscussionRow, discussions_of
 from plugin.store.opening import reading
 from plugin.store.prompts import prompt_figures
@@ -56,6 +58,7 @@ def home_page() -> str:
         counts = counts_for(conn, mine)
         lanes = lanes_in(conn, only.id, now) if only else None
         left_over = unassigned(conn, only.id) if only else None
+        has_digest = wants_digest(conn, current_user.id)
     glances = [
         (
             row,
@@ -80,6 +83,7 @@ def home_page() -> str:
         only=only,
         lanes=lanes,
         left_over=left_over,
+        has_digest=has_digest,
         figures=figures,
         fewest_shown=FEWEST_SHOWN,
         width=WIDTH,

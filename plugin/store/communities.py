@@ -48,6 +48,7 @@ class Community:
     time_zone: str
     public_tags: PublicTags
     write_back_url: str | None
+    staff_notes: bool
     private_host: str | None
     write_back_stopped_at: datetime | None
     write_back_stop_reason: str | None

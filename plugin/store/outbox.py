@@ -11,7 +11,8 @@ from plugin.store.opening import insert_into
 from plugin.store.tables import outbox
 
 # About an insight: forward, urgent, recall. To its author: news of it, verify (an address), link (to their own page).
-MailKind = Literal["forward", "urgent", "recall", "news", "verify", "link"]
+# To one of the staff: digest.
+MailKind = Literal["forward", "urgent", "recall", "news", "verify", "link", "digest"]
 Status = Literal["waiting", "sending", "sent", "withheld", "failed", "recalled"]
 
 # A mail to a contributor names nobody: their address is read, unsealed, when the mail is sent.
@@ -186,4 +187,5 @@ AGAIN: dict[MailKind, tuple[Status, ...]] = {
     "news": ("withheld",),
     "verify": ("sent", "failed", "withheld"),
     "link": ("sent", "failed", "withheld"),
+    "digest": (),
 }

@@ -80,6 +80,8 @@ communities = sa.Table(
     sa.Column("public_tags", sa.String(16), nullable=False, server_default="none"),
     # Where the forum takes what we tell it back: docs/standard-webhooks.md.
     sa.Column("write_back_url", sa.Text),
+    # Whether it is also told who speaks in a discussion, in a note for its moderators alone.
+    sa.Column("staff_notes", sa.Boolean, nullable=False, server_default=sa.false()),
     # The one host that need not be public and may do without https.
     sa.Column("private_host", sa.Text),
     # The forum refused our signature: nothing more goes there before somebody says so.

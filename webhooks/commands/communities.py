@@ -111,6 +111,7 @@ def show(slug: str) -> None:
         ("public tags", community.public_tags),
         ("time zone", community.time_zone),
         ("write back", _write_back_in_words(community)),
+        ("staff notes", "yes" if community.staff_notes else "no"),
         *([("told", ", ".join(f"{count} {status}" for status, count in sorted(told.items())))] if told else []),
         *(("failed", f"{kind} {key}: {reason}") for kind, key, reason in failures),
         *([("private", community.private_host)] if community.private_host else []),
@@ -143,6 +144,9 @@ def _show_doors(community: "Community") -> None:
 @click.option("--public-tags", type=click.Choice(["none", "consented"]), help="Whether a tag may show on the forum.")
 @click.option("--time-zone", help="Where its people are, such as Europe/London.")
 @click.option("--write-back", "write_back_url", help="Where its forum takes what we tell it; empty for nowhere.")
+@click.option(
+    "--staff-notes/--no-staff-notes", default=None, help="Whether its moderators get figures as a note there."
+)
 @click.option("--door", "doors", multiple=True, help="KIND=TEXT: where help is for a need; empty for ours; repeatable.")
 @click.option("--private-host", help="The one host that need not be public and may do without https.")
 def set_(slug: str, **given: Any) -> None:

@@ -2,10 +2,10 @@
 
 from alembic import context
 
-from plugin.store import practice, staff, tables
+from plugin.store import digests, practice, staff, tables
 
-# All three add their tables to the one metadata.
-SOURCES = (tables, staff, practice)
+# All of them add their tables to the one metadata.
+SOURCES = (tables, staff, practice, digests)
 
 OURS = set(tables.metadata.tables)
 
