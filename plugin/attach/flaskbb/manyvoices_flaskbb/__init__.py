@@ -53,7 +53,7 @@ def flaskbb_request_processors(app: Flask) -> None:
 
 @hook
 def flaskbb_cli(cli: Any) -> None:
-    """Add `flaskbb manyvoices …`."""
+    """Add `flaskbb voices …`."""
     cli.add_command(commands)
 
 

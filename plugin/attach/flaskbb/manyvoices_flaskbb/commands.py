@@ -1,4 +1,4 @@
-"""`flaskbb manyvoices`: see how the attachment stands, send, compare and ask whether we are heard."""
+"""`flaskbb voices`: see how the attachment stands, send, compare and ask whether we are heard."""
 
 import json
 import time
@@ -20,7 +20,7 @@ from manyvoices_flaskbb.signing import headers_for
 from manyvoices_flaskbb.tables import queue
 
 
-@click.group("manyvoices")
+@click.group("voices")
 def commands() -> None:
     """The attachment to Many Voices."""
 

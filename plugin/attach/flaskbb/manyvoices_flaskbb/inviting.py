@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
-from flask import Response, g, redirect, request
+from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_allows2 import Permission
 from flask_login import current_user
@@ -36,7 +36,8 @@ def lead_back() -> ResponseReturnValue | None:
     if (there.scheme, there.netloc) != (home.scheme, home.netloc) or not there.path.startswith("/"):
         return None
     path = "/" + there.path.lstrip("/\\")
-    return redirect(_with_next(path + (f"?{there.query}" if there.query else "")), 303)
+    here = url_for(str(request.endpoint), next=path + (f"?{there.query}" if there.query else ""))
+    return redirect(here, 303)
 
 
 def add_to_topic(response: Response) -> Response:
@@ -71,13 +72,6 @@ def _notes(topic: Topic) -> str:
 
 def _inserted(page: str, piece: str, mark: str) -> str:
     place = page.find(mark)
-    if not piece or (place := place if place >= 0 else page.rfind(AT_LAST)) < 0:
-        return page
-    g.manyvoices_shown = True
-    return page[:place] + piece + page[place:]
-
-
-def _with_next(path: str) -> str:
-    from flask import url_for
-
-    return url_for(str(request.endpoint), next=path)
+    if place < 0:
+        place = page.rfind(AT_LAST)
+    return page[:place] + piece + page[place:] if piece and place >= 0 else page

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from typing import Any
 
 import requests
 import sqlalchemy as sa
@@ -24,7 +25,6 @@ log = logging.getLogger(__name__)
 PATIENCE = (5, 15)
 # Longer than one delivery can take, or two of us would be at it.
 LEASE = 45
-AT_ONCE = 50
 # How often the queue is looked at where nobody woke us: another process may have put something there.
 IDLE = 5
 LONGEST_WAIT = 3600
@@ -87,24 +87,22 @@ class Sender:
         with requests.Session() as session:
             session.trust_env = False
             while True:
+                # One at a time, looked up anew: its author may just have taken it back.
                 with db.engine.connect() as conn:
-                    rows = conn.execute(
-                        sa.select(queue).where(queue.c.refused.is_(None)).order_by(queue.c.id).limit(AT_ONCE)
-                    ).all()
-                if not rows:
+                    oldest = sa.select(queue).where(queue.c.refused.is_(None)).order_by(queue.c.id).limit(1)
+                    row = conn.execute(oldest).first()
+                if row is None:
                     return IDLE
                 # Whatever waits, waits behind the oldest: so the news of one comment stay in order.
-                if rows[0].not_before > time.time():
-                    return min(IDLE, rows[0].not_before - time.time())
-                for row in rows:
-                    if not self._may("sender", LEASE):
-                        return IDLE
-                    self._pace(found.most_a_second)
-                    if not self._send(session, found, row):
-                        return IDLE
+                if row.not_before > time.time():
+                    return min(IDLE, row.not_before - time.time())
+                if not self._may("sender", LEASE):
+                    return IDLE
+                self._send(session, found, row)
+                self._pace(found.most_a_second)
 
-    def _send(self, session: requests.Session, found: Settings, row: sa.Row[tuple[object, ...]]) -> bool:
-        """Send one delivery and return whether the next one may follow."""
+    def _send(self, session: requests.Session, found: Settings, row: Any) -> None:
+        """Send one delivery, and let go of it once it has arrived."""
         body = row.body.encode()
         status, retry_after = 0, 0.0
         with (
@@ -123,18 +121,17 @@ class Sender:
             this = queue.c.delivery == row.delivery
             if 200 <= status < 300:
                 conn.execute(sa.delete(queue).where(this))
-                return True
+                return
             if status in FINAL:
                 log.error("Many Voices refused %s (%s) with %s", row.type, row.delivery, status)
                 conn.execute(sa.update(queue).where(this).values(refused=status, body=""))
-                return True
+                return
             wait = found.retry[min(row.tries, len(found.retry) - 1)]
             wait = max(wait * random.uniform(0.8, 1.2), retry_after)  # noqa: S311 - chance against crowds
             conn.execute(sa.update(queue).where(this).values(tries=row.tries + 1, not_before=time.time() + wait))
         log.warning(
             "Many Voices did not take %s (%s): %s; again in %.0f s", row.type, row.delivery, status or "no answer", wait
         )
-        return False
 
     def _may(self, what: str, seconds: float) -> bool:
         """Return whether it is ours to do, for so many seconds; nobody else has it meanwhile."""

@@ -176,8 +176,8 @@ class _Teller:
                 # Until somebody has answered the mail that asks whether the address is theirs, nobody joined.
                 joined = bool(old) or row.activated or not flaskbb_config["ACTIVATE_ACCOUNT"]
                 stands = Standing(authors[row_id]["id"], _digest(authors[row_id]), joined)
-            if stands and old is None and not self._is_news(row.date_joined):
-                continue
+                if old is None and not self._is_news(row.date_joined):
+                    continue
             for kind in news(old[0] if old else None, stands):
                 author = {"id": old[0].known_as} if old and kind == "deleted" else authors[row_id]
                 self._say("member", row_id, f"member.{kind}", {"author": author})
@@ -198,40 +198,43 @@ class _Teller:
         authors = self._authors(row for row in now.values() if row.user_id is not None)
         for row_id in ids:
             row, old = now.get(row_id), before.get(row_id)
-            stands = self._comment_stands(row, audiences, old[0] if old else None)
-            if stands and old is None and not self._is_news(row.date_created):
+            was, was_worded_at = old or (None, self.at)
+            if row is None:
+                if was is not None:
+                    self._say_gone(row_id, was.known_as, "deleted")
+                    self._keep("comment", row_id, old, None, changed_at=self.at)
                 continue
-            kinds = news(old[0] if old else None, stands)
+            stands = self._comment_stands(row, audiences[row.forum_id], was)
+            if was is None and not self._is_news(row.date_created):
+                continue
+            kinds = news(was, stands)
             if {"created", "approved"} & set(kinds) and row.topic_id not in self.topics:
                 self.tell_topics([row.topic_id])
-            words_at = self.at
-            if stands and old and stands.known_as == old[0].known_as and stands.digest == old[0].digest:
-                words_at = old[1]
-            elif "created" in kinds:
-                words_at = written(row.date_modified or row.date_created)
+            if "created" in kinds:
+                worded_at = written(row.date_modified or row.date_created)
+            else:
+                worded_at = was_worded_at if was and stands.digest == was.digest else self.at
             for kind in kinds:
-                if kind == "deleted":
-                    self._forget_comment(row_id, old[0].known_as)
-                whole = kind in ("created", "updated", "approved")
-                data = (
-                    self._whole(row, audiences, authors, stands, words_at)
-                    if whole
-                    else {"comment": {"id": str(row_id), "created_at": old[0].known_as}}
-                )
-                self._say("comment", row_id, f"comment.{kind}", data, known_as=data["comment"]["created_at"])
-            topic_id = row.topic_id if row is not None else None
-            self._keep("comment", row_id, old, stands, changed_at=words_at, topic_id=topic_id)
+                if was is not None and kind in ("deleted", "hidden"):
+                    self._say_gone(row_id, was.known_as, kind)
+                else:
+                    whole = self._whole(row, audiences[row.forum_id], authors.get(row.user_id), stands, worded_at)
+                    self._say("comment", row_id, f"comment.{kind}", whole, known_as=stands.known_as)
+            self._keep("comment", row_id, old, stands, changed_at=worded_at, topic_id=row.topic_id)
 
-    def _comment_stands(self, row: Any, audiences: dict[int, str], old: Standing | None) -> Standing | None:
-        if row is None:
-            return None
-        is_private = audiences[row.forum_id] == PRIVATE
+    def _say_gone(self, row_id: int, known_as: str, kind: str) -> None:
+        if kind == "deleted":
+            self._forget_comment(row_id, known_as)
+        ref = {"comment": {"id": str(row_id), "created_at": known_as}}
+        self._say("comment", row_id, f"comment.{kind}", ref, known_as=known_as)
+
+    def _comment_stands(self, row: Any, audience: str, was: Standing | None) -> Standing:
         digest = hashlib.sha256(row.content.encode("utf-8", "replace")).hexdigest()
         known_as = written(row.date_created)
-        if is_private and old and old.known_as == known_as:
+        if audience == PRIVATE and was and was.known_as == known_as:
             # New words in a room that has been closed are not ours to pass on.
-            digest = old.digest
-        return Standing(known_as, digest, not (row.hidden or row.topic_hidden or is_private))
+            digest = was.digest
+        return Standing(known_as, digest, not (row.hidden or row.topic_hidden or audience == PRIVATE))
 
     def _is_news(self, created: datetime) -> bool:
         return self.is_live or written(created) >= self.since
@@ -254,10 +257,10 @@ class _Teller:
         topic_id: int | None = None,
     ) -> None:
         """Remember what was told; raise Overtaken where somebody else told it meanwhile: nothing is said twice."""
-        which = (told.c.kind == kind, told.c.row_id == row_id)
+        which = [told.c.kind == kind, told.c.row_id == row_id]
         if old is not None:
-            was = (told.c.known_as == old[0].known_as, told.c.digest == old[0].digest)
-            which = (*which, *was, told.c.is_shown == old[0].is_shown)
+            was = old[0]
+            which += [told.c.known_as == was.known_as, told.c.digest == was.digest, told.c.is_shown == was.is_shown]
         values: dict[str, Any] = {"topic_id": topic_id, "changed_at": changed_at}
         if now == (old[0] if old else None) or (old is None and now is not None and not now.is_shown):
             return
@@ -350,20 +353,20 @@ class _Teller:
         }
 
     def _whole(
-        self, row: Any, audiences: dict[int, str], authors: dict[int, dict[str, Any]], stands: Any, words_at: str
+        self, row: Any, audience: str, author: dict[str, Any] | None, stands: Standing, worded_at: str
     ) -> dict[str, Any]:
         return {
             "comment": {
                 "id": str(row.id),
                 "url": self._address("forum.view_post", post_id=row.id),
                 "created_at": stands.known_as,
-                "updated_at": words_at,
+                "updated_at": worded_at,
                 "state": "visible" if stands.is_shown else "hidden",
                 **self._words(row.content),
             },
-            "discussion": self._discussion(row, audiences[row.forum_id]),
+            "discussion": self._discussion(row, audience),
             # Somebody who left is a guest to the forum, and their name is not ours to repeat.
-            "author": authors.get(row.user_id) or {"kind": "guest"},
+            "author": author or {"kind": "guest"},
         }
 
     def _words(self, content: str) -> dict[str, str]:
@@ -408,7 +411,9 @@ def chunks_of_everything(conn: sa.Connection) -> Iterator[Touched]:
 
 
 def _as_touched(kind: str, ids: list[int]) -> Touched:
-    return Touched(**{{"comment": "posts", "topic": "topics", "member": "members"}[kind]: set(ids)})
+    touched = Touched()
+    {"comment": touched.posts, "topic": touched.topics, "member": touched.members}[kind].update(ids)
+    return touched
 
 
 def _chunks(conn: sa.Connection, query: sa.Select[int]) -> Iterator[list[int]]:
