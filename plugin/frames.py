@@ -19,9 +19,11 @@ class Frame:
     `types` are the symbols of the types it proves; empty where a role noun (the group `role`) or a
     place (the group `place`) says it. One of `needs` must stand in a text, or the pattern is not
     tried: looking for a piece of text is many times cheaper. A `weak` frame is believed only
-    where nothing stronger says who speaks; after one that `leads` a second role may follow.
-    `names` is what the pattern takes its types from. In an `org_voice` frame an organisation speaks.
-    `word` must stand in the author's own words: kin and a ward sister share a symbol.
+    where nothing stronger says who speaks, a `faint` one where no other frame speaks at all; after one
+    that `leads` a second role may follow. `names` is what the pattern takes its types from. In an
+    `org_voice` frame an organisation speaks. One of `word` must stand in the author's own words: kin
+    and a ward sister share a symbol. None of `unless` may stand in the text. An `event` is something
+    that happened in care, not a role: saying "nobody told me" does not deny it.
     """
 
     id: str
@@ -33,8 +35,11 @@ class Frame:
     leads: bool
     names: str
     org_voice: bool
-    word: str
+    word: tuple[str, ...]
     says: str
+    faint: bool = False
+    event: bool = False
+    unless: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class Grammar:
 
     frames: tuple[Frame, ...]
     blocked_before: re.Pattern[str]
+    event_blocked_before: re.Pattern[str]
     second_role: re.Pattern[str]
     words: frozenset[str]
     pieces: tuple[str, ...]
@@ -60,7 +66,9 @@ class Grammar:
         return [
             frame
             for frame in self.frames
-            if frame.names in named and (not frame.needs or not present.isdisjoint(frame.needs))
+            if frame.names in named
+            and (not frame.needs or not present.isdisjoint(frame.needs))
+            and present.isdisjoint(frame.unless)
         ]
 
 
@@ -74,11 +82,12 @@ def grammar_from(content: Mapping[str, Any]) -> Grammar:
     """Return the grammar of a parsed file."""
     parts: dict[str, str] = content["parts"]
     frames = tuple(_frame_from(entry, parts) for entry in content["frame"])
-    before, second = filled(content["blockers"]["before"], parts), filled(content["second"]["pattern"], parts)
-    pieces = {piece for frame in frames for piece in frame.needs}
+    blockers = {name: re.compile(filled(pattern, parts)) for name, pattern in content["blockers"].items()}
+    second = re.compile(filled(content["second"]["pattern"], parts))
+    pieces = {piece for frame in frames for piece in frame.needs | frame.unless}
     whole = {piece for piece in pieces if _WHOLE_WORD.fullmatch(piece)}
     words = frozenset(piece.strip() for piece in whole)
-    return Grammar(frames, re.compile(before), re.compile(second), words, tuple(sorted(pieces - whole)))
+    return Grammar(frames, blockers["before"], blockers["event"], second, words, tuple(sorted(pieces - whole)))
 
 
 def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
@@ -92,8 +101,11 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
         leads=entry.get("leads", "(?P<role>" in filled(entry["pattern"], parts)),
         names=next((group for group in ("role", "place") if f"(?P<{group}>" in filled(entry["pattern"], parts)), ""),
         org_voice=entry.get("org_voice", False),
-        word=entry.get("word", ""),
+        word=tuple(entry["word"].split("~")) if entry.get("word") else (),
         says=entry.get("says", ""),
+        faint=entry.get("faint", False),
+        event=entry.get("event", entry["id"].startswith(("patient.", "carer.")) and bool(entry.get("types"))),
+        unless=frozenset(entry["unless"].split("~")) if entry.get("unless") else frozenset(),
     )
 
 

@@ -19,6 +19,8 @@ _INNER_HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W_])")
 _QUOTED = re.compile(r"\"[^\"\n]{1,600}\"|(?<![\w'])'(?=[^\W_])(?:[^'\n]|(?<=\w)'(?=\w)){2,600}(?<![\s'])'(?!\w)")
 
 _ENDINGS = {"'m": " am", "'ve": " have", "'re": " are", "'ll": " will", "'d": " had", "n't": " not"}
+# "Our Sam" is one of the family.
+NAMED_KIN = Term((), "K", "")
 _STOPS = frozenset(".!?")
 _ABBREVIATIONS = frozenset(("dr", "mr", "mrs", "ms", "prof", "st", "eg", "ie", "approx", "etc", "vs"))
 
@@ -97,6 +99,8 @@ class _Marking:
         while n < len(words):
             word = words[n]
             term = self._term(words, tokens, n) if word in terms_of else self.vocabulary.by_ending(word)
+            if term is None and n and words[n - 1] == "our" and self._is_first_name(word, *tokens[n][1:]):
+                term = NAMED_KIN
             width = 1
             if term is not None:
                 width = len(term.rest) + 1
@@ -134,6 +138,11 @@ class _Marking:
         if alone is not None and words[n] in self.vocabulary.cased and not self._is_upper(*tokens[n][1:]):
             return None
         return alone
+
+    def _is_first_name(self, word: str, start: int, end: int) -> bool:
+        """Return whether a word after "our" is somebody's first name: "our Sam", but not "our Trust" or "our MP"."""
+        written = self.reading.evidence(start, end).text
+        return word.isalpha() and written.istitle() and word not in self.vocabulary.known
 
     def _is_upper(self, start: int, end: int) -> bool:
         return self.reading.evidence(start, end).text.isupper()

@@ -58,6 +58,8 @@ def _learned(copy: Marked) -> tuple[Tag, ...]:
     model = model_named("voice")
     if model is None or not _FIRST_PERSON.search(copy.text) or _SOMEBODY_ELSE.search(copy.text):
         return ()
+    if not _OF_CARE.search(copy.text):
+        return ()
     odds = model.probabilities(voice_words(copy), {})
     voice = max(odds, key=lambda name: odds[name])
     if voice == UNKNOWN or odds[voice] < model.threshold:
@@ -70,6 +72,11 @@ def _learned(copy: Marked) -> tuple[Tag, ...]:
 
 _SOMEBODY_ELSE = re.compile(
     r" (?:is|was|are|were|be|been|being|'s|as|no|not|never|if|become|make) (?:a |an )?(?:[a-z]+ )?[HSQMEVRILPC] "
+)
+# Whoever speaks of kin or of themselves, and of nothing that belongs to care, has not said why they are here.
+_OF_CARE = re.compile(
+    r" (?:[DTAHS]s?|O[hs]s?|ward|hospital|bed|buzzer|bell|trolley|corridor|discharged?|admitted|died|fell|pain|letter|"
+    r"appointment|waiting|tablets?|weighed|moved|notes|theatre|gown|needle|visiting|drip) "
 )
 _SENTENCE = re.compile(r"(?<=\|) [^|]*[^| ][^|]* (?=\|)")
 
@@ -93,10 +100,10 @@ def disclosures(copy: Marked, vocabulary: Vocabulary) -> Iterator[Disclosure]:
 
 def _disclosed(copy: Marked, frame: Frame, match: re.Match[str], vocabulary: Vocabulary) -> Iterator[Disclosure]:
     start, end = match.span()
-    if frame.word and frame.word not in copy.evidence(start, end).text.lower():
+    if frame.word and not _holds(copy.evidence(start, end).text.lower(), frame.word):
         return
     groups = match.groupdict()
-    blocked = _blocker(copy.text, start)
+    blocked = _blocker(copy.text, start, event=frame.event)
     if groups.get("role"):
         yield from _role(copy, frame, (start, end), match.span("role"), blocked, vocabulary)
     else:
@@ -165,10 +172,15 @@ def _second_roles(copy: Marked, frame: Frame, place: int, vocabulary: Vocabulary
         place = match.end()
 
 
-def _blocker(text: str, start: int) -> str:
+def _holds(words: str, any_of: Sequence[str]) -> bool:
+    return any(word in words for word in any_of)
+
+
+def _blocker(text: str, start: int, *, event: bool) -> str:
     sentence = text.rfind("|", 0, start + 1)
     before = text[sentence + 1 : start + 1]
-    found = default_grammar().blocked_before.search(before)
+    grammar = default_grammar()
+    found = (grammar.event_blocked_before if event else grammar.blocked_before).search(before)
     if found:
         return found.group().strip()
     return ""
@@ -190,6 +202,8 @@ def _bare_word(copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[in
     term = copy.term_at(role[1] - 1)
     if term is not None and term.symbol == "P" and not term.rest and not _PATIENT_TAIL.match(copy.text, role[1]):
         return "a patient in general"
+    if term is not None and term.symbol == "C" and term.rest:
+        return ""
     alone = copy.text[span[0] : role[1]].strip() == copy.text[slice(*role)]
     alone = alone and copy.text[role[1] : role[1] + 2] == " |"
     return "a role alone, and no word of the author's own" if alone and not _FIRST_PERSON.search(copy.text) else ""
@@ -217,8 +231,8 @@ def _flags(words: str, term: Term | None, *, org_voice: bool) -> tuple[Flag, ...
 
 def believed(found: Sequence[Disclosure]) -> list[Disclosure]:
     """Return the findings that nothing speaks against: a weak one falls where the type was denied in words."""
-    denied = {one.type for one in found if one.blocked and not one.frame.weak}
-    return [one for one in found if not one.blocked and not (one.frame.weak and one.type in denied)]
+    denied = {one.type for one in found if one.blocked and not _doubt(one.frame)}
+    return [one for one in found if not one.blocked and not (_doubt(one.frame) and one.type in denied)]
 
 
 def weighed(found: Sequence[Disclosure]) -> list[Disclosure]:
@@ -227,10 +241,15 @@ def weighed(found: Sequence[Disclosure]) -> list[Disclosure]:
     for one in found:
         if one.type not in best or _rank(one) < _rank(best[one.type]):
             best[one.type] = one
-    strong = any(not one.frame.weak for one in best.values())
-    kept = [one for one in best.values() if not (strong and one.frame.weak)]
+    least = min((_doubt(one.frame) for one in best.values()), default=0)
+    # Weak findings stand side by side; they give way to a strong one, and faint ones to any other.
+    kept = [one for one in best.values() if _doubt(one.frame) == least]
     return sorted(kept, key=lambda one: ("former" in one.flags, one.start))
 
 
-def _rank(one: Disclosure) -> tuple[float, int]:
-    return (-one.confidence, one.start)
+def _doubt(frame: Frame) -> int:
+    return 2 if frame.faint else 1 if frame.weak else 0
+
+
+def _rank(one: Disclosure) -> tuple[int, float, int]:
+    return (_doubt(one.frame), -one.confidence, one.start)
