@@ -137,7 +137,7 @@ def _role(
 
 _AT_PLACE = re.compile(
     r" (?:\w+ day |working |who works |employed )?(?:in|at|of|for|with|by|,|\() (?:(?!K|Ks|my )[^ |,;:()]+ ){0,5}?"
-    r"(?P<place>O[svrie]|agency|council|company)(?= )"
+    r"(?P<place>O[svrie]|agency|council|company|(?<= a )home|(?<= the )home)(?= )"
 )
 
 
@@ -156,7 +156,7 @@ def _types_in_place(term: Term, text: str, end: int) -> str:
         return term.types
     place = match["place"]
     if term.types == "C":
-        return "S" if place in ("Os", "agency", "council", "company") else "C"
+        return "S" if place in ("Os", "agency", "council", "company", "home") else "C"
     if place == "Os" and _DEPUTY.search(text[max(0, end - 24) : end]):
         return "S"
     return {"Os": "MS", "Ov": "V", "Or": "R", "Oi": "I", "Oe": "E"}.get(place, "M")
@@ -202,7 +202,7 @@ def _bare_word(copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[in
     term = copy.term_at(role[1] - 1)
     if term is not None and term.symbol == "P" and not term.rest and not _PATIENT_TAIL.match(copy.text, role[1]):
         return "a patient in general"
-    if term is not None and term.symbol == "C" and term.rest:
+    if (term is not None and term.symbol == "C" and term.rest) or " and " in copy.text[span[0] : role[1]]:
         return ""
     alone = copy.text[span[0] : role[1]].strip() == copy.text[slice(*role)]
     alone = alone and copy.text[role[1] : role[1] + 2] == " |"
