@@ -72,6 +72,7 @@ def _learned(copy: Marked) -> tuple[Tag, ...]:
 
 _SOMEBODY_ELSE = re.compile(
     r" (?:is|was|are|were|be|been|being|'s|as|no|not|never|if|become|make) (?:a |an )?(?:[a-z]+ )?[HSQMEVRILPC] "
+    r"| K (?:works?|worked|says|said|thinks?|reads?|reckons) "
 )
 # Whoever speaks of kin or of themselves, and of nothing that belongs to care, has not said why they are here.
 _OF_CARE = re.compile(

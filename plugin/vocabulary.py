@@ -16,6 +16,8 @@ LEXICON = Path(__file__).parent / "lexicon"
 # Shorter words have too many honest neighbours: "nurse" is one letter from "purse".
 SHORTEST_TYPO = 6
 LONGEST_TYPO = 24
+# Two slips are forgiven in a long name of an occupation that begins and ends as it should: "resptionist".
+SHORTEST_TWO_SLIPS = 9
 # People use the same words: what was looked up once is kept, up to this many words.
 MOST_REMEMBERED = 20_000
 
@@ -52,6 +54,7 @@ class Vocabulary:
     all_endings: tuple[str, ...] = ()
     not_endings: frozenset[str] = frozenset()
     typos: Mapping[str, str] = field(default_factory=dict)
+    long_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
     misspelt: Mapping[str, str] = field(default_factory=dict)
     remembered: dict[str, str | None] = field(default_factory=dict)
@@ -83,6 +86,10 @@ class Vocabulary:
             meant = self.typos.get(shorter)
             if meant is not None and is_one_slip(word, meant):
                 return meant
+        if len(word) >= SHORTEST_TWO_SLIPS:
+            for meant in self.long_words.get(_outline(word), ()):
+                if any(is_one_slip(near, meant) for near in _one_slip_shorter(word, meant)):
+                    return meant
         return None
 
 
@@ -102,6 +109,23 @@ def is_one_slip(word: str, meant: str) -> bool:
     if len(one) == len(other):
         return one[1:] == other[1:] or (one[:2] == other[1::-1] and one[2:] == other[2:])
     return one[1:] == other or one == other[1:]
+
+
+def _outline(word: str) -> str:
+    return word[0] + word[-3:]
+
+
+def _one_slip_shorter(word: str, meant: str) -> list[str]:
+    """Return forms of `word` that stand one slip nearer to `meant`: where they first differ, three ways to mend it."""
+    n = 0
+    while n < min(len(word), len(meant)) and word[n] == meant[n]:
+        n += 1
+    if n >= len(meant):
+        return [word[:n]]
+    forms = [word[:n] + meant[n] + word[n:], word[:n] + meant[n] + word[n + 1 :], word[:n] + word[n + 1 :]]
+    if word[n : n + 2]:
+        forms.append(word[:n] + word[n : n + 2][::-1] + word[n + 2 :])
+    return forms
 
 
 def phrases(listing: str) -> list[str]:
@@ -170,15 +194,17 @@ def vocabulary_from(roles: Mapping[str, Any], cues: Mapping[str, Any]) -> Vocabu
         all_endings=tuple(ending for ending, _ in _endings(cues["endings"])),
         not_endings=frozenset(phrases(cues["endings"]["except"])),
         typos=_typo_index(role_words - known),
+        long_words=_outlines(role_words - known),
         known=known | role_words | set(terms),
         misspelt=roles.get("misspelt", {}),
     )
 
 
 def _endings(listing: Mapping[str, str]) -> tuple[tuple[str, Term], ...]:
-    return tuple(
-        (ending, Term((), symbol, "")) for symbol in ("D", "T", "A") for ending in phrases(listing.get(symbol, ""))
-    )
+    found = [(ending, Term((), symbol, "")) for symbol in "DTA" for ending in phrases(listing.get(symbol, ""))]
+    for ending in phrases(listing.get("H", "")):
+        found += [(ending, Term((), "H", "H")), (ending + "s", Term((), "H", "H", plural=True))]
+    return tuple(found)
 
 
 def _flags_of(phrase: str, types: str, students: set[str], non_clinical: list[str]) -> tuple[str, ...]:
@@ -208,3 +234,14 @@ def _typo_index(words: Iterable[str]) -> dict[str, str]:
             for shorter in deletions(word):
                 index.setdefault(shorter, word)
     return index
+
+
+_OF_PERSONS = ("ist", "ian", "ant", "ner", "her", "tor", "wife", "medic")
+
+
+def _outlines(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for word in sorted(words):
+        if len(word) >= SHORTEST_TWO_SLIPS and word.isalpha() and word.endswith(_OF_PERSONS):
+            found[_outline(word)] = (*found.get(_outline(word), ()), word)
+    return found
