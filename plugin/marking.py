@@ -51,6 +51,8 @@ class Marked:
 def marked(reading: Reading, vocabulary: Vocabulary) -> Marked:
     """Return the marked copy of a reading. Quoted speech is left out; a mark stands in its place."""
     folded = reading.folded
+    if "a+e" in folded:
+        folded = folded.replace("a+e", "a&e")
     if '"' in folded or "'" in folded:
         folded = _QUOTED.sub(_hushed, folded)
     if "-" in folded:
