@@ -40,6 +40,8 @@ class InsightRules:
 
     features: tuple[Feature, ...]
     self_harm: re.Pattern[str]
+    harm: re.Pattern[str]
+    grave: re.Pattern[str]
     now: re.Pattern[str]
     help: re.Pattern[str]
     danger: re.Pattern[str]
@@ -186,7 +188,7 @@ def urgency_of_reading(reading: Reading) -> Urgency:
     """
     rules = default_rules()
     folded = spaced(reading.folded)
-    acute = rules.self_harm.search(folded)
+    acute = rules.self_harm.search(folded) or rules.harm.search(folded)
     danger = rules.danger.search(folded)
     if not acute and not danger:
         return Urgency(is_urgent=False)
@@ -200,12 +202,15 @@ def urgency_of_reading(reading: Reading) -> Urgency:
 def _is_urgent(folded: str, rules: InsightRules, acute: bool) -> bool:
     """Weigh danger, nearness in time and the call for help against signs that it is long over."""
     past = len(rules.past.findall(folded))
-    if acute:
-        return past < 2
+    if acute and not past:
+        return True
     now = len({match.group() for match in rules.now.finditer(folded)})
+    if acute and now and past < 2:
+        return True
     if not now:
         return False
     danger = len({match.group() for match in rules.danger.finditer(folded)})
     calls = len({match.group() for match in rules.help.finditer(folded)})
-    weight = min(now, 3) + min(danger, 3) + min(calls, 2) - 2 * past
+    grave = len({match.group() for match in rules.grave.finditer(folded)})
+    weight = min(now, 3) + min(danger, 3) + min(grave, 2) + min(calls, 2) - 2 * past
     return weight >= (URGENT_FROM if len(folded) < LONG else URGENT_FROM + 2)
