@@ -29,17 +29,30 @@ LABELS = {
     "unread": "text too long to check",
 }
 
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,5}[^\W\d_][\w-]{1,23}(?![\w-])")
+_EMAIL = re.compile(
+    r"(?<![\w.+-])[\w.!#$%&'*+/=?^`{|}~-]{1,64} ?@ ?"
+    r"(?:(?:[\w-]{1,63}\.){1,5}[^\W\d_][\w-]{1,23}(?![\w-])|\[\d{1,3}(?:\.\d{1,3}){3}\])"
+)
+# "j.okafor (at) example (dot) org"; without brackets only where the first part looks like an address or "dot" is said.
 _EMAIL_SPELT = re.compile(
-    r"\b[\w.+-]{2,40} ?[\[(] ?at ?[\])] ?[\w-]{2,40}(?: ?[\[(] ?dot ?[\])] ?|\.)\w{2,10}(?:\.\w{2,6})?\b", re.I
+    r"\b[\w.+-]{2,40} ?[\[({<] ?at ?[\])}>] ?[\w-]{2,40}(?:(?: ?[\[({<] ?dot ?[\])}>] ?|\.| dot )\w{2,10}){1,3}\b"
+    r"|\b[\w.+-]{2,40} at [\w-]{2,40}(?: dot \w{2,10}){1,3}\b"
+    r"|\b[a-z]{1,20}[._+\d][\w.+-]{1,30} at (?:[\w-]{2,40}\.){1,3}[a-z]{2,10}\b"
+    r"|(?-i:\b[\w.+-]{2,40} AT )(?:[\w-]{2,40}\.){1,3}[a-z]{2,10}\b"
+    r"|(?<=mail )[\w.+-]{2,40} at (?:[\w-]{2,40}\.){1,3}[a-z]{2,10}\b",
+    re.I,
 )
 
 # Ten digits, perhaps grouped; which of them is an NHS number is decided by the sum and the setting.
-_TEN_DIGITS = re.compile(r"(?<![\d.+-])(\d{3})([ -]?)(\d{3})([ -]?)(\d{4})(?![\d]|-\d)")
-_NHS_SETTING = re.compile(r"\bnhs\b|\bhealth (?:service )?number|\bpatient (?:no|number|id)|\bchi (?:no|number)", re.I)
+_TEN_DIGITS = re.compile(r"(?<![\d+-])(?<!\d\.)(\d{3})([ .-]{0,2})(\d{3})([ .-]{0,2})(\d{4})(?![\d]|-\d)")
+_NHS_SETTING = re.compile(
+    r"\bnhs(?![a-z])|\b(?:health|health service|hospital|record|records|patient|chi|unit|wristband|band) ?"
+    r"(?:no|number|num|id|ref)?\b|\b(?:my|his|her|their|mum's|dad's|same|the) number\b",
+    re.I,
+)
 
 # UK numbers begin with 0 and have 10 or 11 digits (Ofcom's National Telephone Numbering Plan); +44 drops the 0.
-_PHONE_UK = re.compile(r"(?<![\w.+/-])\(?0[1-9]\d{1,4}\)?(?:[ .-]?\d){5,8}(?![\w/]|-\d)")
+_PHONE_UK = re.compile(r"(?<![\w.+/-])\(?[0O](?:[1-9]\d{1,4}|-[1-9]\d{2,3})\)?(?:[ .-]{0,2}\d){4,8}(?![\w/]|-\d)")
 _PHONE_INTERNATIONAL = re.compile(r"(?<![\w+])(?:\+|00)[1-9]\d{0,2}(?:[ .-]?\(0?\d{0,4}\))?(?:[ .-]?\d){6,12}(?!\d)")
 _PHONE_GROUPED = re.compile(r"(?<![\w.+-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[ .-]\d{4}(?![\w-])")
 _PHONE_SAID = re.compile(
@@ -48,23 +61,27 @@ _PHONE_SAID = re.compile(
     re.I,
 )
 
-# The 124 postcode areas of Royal Mail; a district we do not know is still taken, an area is not.
+# The postcode areas of Royal Mail, those of the forces and of bulk mail too; a district we do not know is
+# still taken, an area is not.
 _AREAS = (
-    "AB|AL|B|BA|BB|BD|BH|BL|BN|BR|BS|BT|CA|CB|CF|CH|CM|CO|CR|CT|CV|CW|DA|DD|DE|DG|DH|DL|DN|DT|DY|E|EC|EH|EN|EX|"
+    "AB|AL|B|BA|BB|BD|BF|BH|BL|BN|BR|BS|BT|BX|CA|CB|CF|CH|CM|CO|CR|CT|CV|CW|DA|DD|DE|DG|DH|DL|DN|DT|DY|E|EC|EH|EN|EX|"
     "FK|FY|G|GL|GU|GY|HA|HD|HG|HP|HR|HS|HU|HX|IG|IM|IP|IV|JE|KA|KT|KW|KY|L|LA|LD|LE|LL|LN|LS|LU|M|ME|MK|ML|N|"
     "NE|NG|NN|NP|NR|NW|OL|OX|PA|PE|PH|PL|PO|PR|RG|RH|RM|S|SA|SE|SG|SK|SL|SM|SN|SO|SP|SR|SS|ST|SW|SY|TA|TD|TF|"
     "TN|TQ|TR|TS|TW|UB|W|WA|WC|WD|WF|WN|WR|WS|WV|YO|ZE"
 )
 _POSTCODE = re.compile(
-    rf"(?<![\w.])(?=[A-Z]{{1,2}}\d|GIR)(?:GIR ?0AA|(?:{_AREAS})[1-9]\d?[A-Z]? {{0,2}}\d[ABD-HJLNP-UW-Z]{{2}}|"
+    rf"(?<![\w.])(?=[A-Z]{{1,2}}\d|GIR)(?:GIR ?0AA|(?:{_AREAS})[1-9]\d?[A-Z]?(?: {{0,2}}|-)\d[ABD-HJLNP-UW-Z]{{2}}|"
     rf"(?:{_AREAS})0 {{0,2}}\d[ABD-HJLNP-UW-Z]{{2}})(?!\w)",
     re.I,
 )
+# Shorter ones are also the names of wards and vitamins when they stand in small letters without a blank.
+SURELY_A_POSTCODE = 6
 _ORDINAL = re.compile(r"\d(?:st|nd|rd|th)$", re.I)
 
 # HMRC, National Insurance Manual NIM39110: letters never used, prefixes never given out.
 _NINO = re.compile(
-    r"(?<!\w)(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?-?\d{2} ?-?\d{2} ?-?\d{2} ?-?[A-D](?!\w)",
+    r"(?<!\w)(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
+    r"(?:[ -]{0,2}\d){6}[ -]{0,2}[A-D](?!\w)",
     re.I,
 )
 
@@ -155,7 +172,7 @@ def _visible(text: str) -> tuple[str, Sequence[int] | None]:
 
 def _detectors_for(text: str) -> list[Callable[[str], list[PersonalData]]]:
     detectors: list[Callable[[str], list[PersonalData]]] = []
-    if "@" in text or "[at]" in text.lower() or "(at)" in text.lower():
+    if "@" in text or _AT.search(text):
         detectors.append(_emails)
     if _MANY_DIGITS.search(text):
         detectors += [_nhs_numbers, _numbers]
@@ -166,6 +183,7 @@ def _detectors_for(text: str) -> list[Callable[[str], list[PersonalData]]]:
     return detectors
 
 
+_AT = re.compile(r"[\[({<] ?at ?[\])}>]|\w at [\w-]+(?:\.| dot )\w", re.I)
 _DIGIT = re.compile(r"\d")
 _MANY_DIGITS = re.compile(r"\d(?:[ ().-]{0,3}\d){5}")
 _CAPITALISED = re.compile(r"[^\W\d_]\.? [A-Z][^\W\d_]")
@@ -214,12 +232,14 @@ def _postcodes(text: str) -> list[PersonalData]:
 
 
 def _is_uk_number(number: str) -> bool:
-    return sum(map(str.isdigit, number)) in (10, 11)
+    digits = sum(map(str.isdigit, number)) + number.count("O")
+    # 0800 1111 and 0845 46 47 are whole numbers; other short ones are not told from dates and prices.
+    return digits in (10, 11) or number.replace(" ", "") in ("08001111", "08454647")
 
 
 def _is_postcode(code: str) -> bool:
     """Refuse "ward b2 1st floor": in small letters it takes a blank, and no ordinal number."""
-    return code.isupper() or (" " in code and not _ORDINAL.search(code))
+    return code.isupper() or ((" " in code or len(code) >= SURELY_A_POSTCODE) and not _ORDINAL.search(code))
 
 
 def _names(text: str) -> list[PersonalData]:

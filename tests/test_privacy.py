@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from plugin.privacy import is_nhs_number, personal_data_in, redacted
+from plugin.privacy import LABELS, is_nhs_number, personal_data_in, redacted
 
 
 def found_in(text, known=()):
@@ -78,3 +78,31 @@ def test_the_sum_alone_does_not_make_an_nhs_number():
 def test_what_is_too_long_to_read_must_not_leave():
     text = "a " * 10_000 + "ring 01632 960264"
     assert "960264" not in redacted(text, personal_data_in(text))
+
+
+EVERY_WAY_OF_WRITING = {
+    "phone": """07700 900461|07700900461|07700-900-461|07700 900 461|(07700) 900461|+44 7700 900461|+447700900461
+        |+44 (0)7700 900461|+44(0)7700900461|0044 7700 900461|020 7946 0123|(020) 7946 0123|0207 946 0123
+        |+44 20 7946 0123|0161 496 0234|(0161) 496 0234|01632 960123|016329 60123|0116 4960 987|(028) 9018 0555
+        |015396 12345|0800 1111
+        |0300 123 4567|+353 87 123 4567|+91 98765 43210|(202) 555-0147|202.555.0147|07700  900461|O7700 900461""",
+    "email": """j.okafor@example.org|j_okafor+x@mail.example.co.uk|o'brien@example.org|A.B@EXAMPLE.ORG
+        |j.okafor (at) example.org|j.okafor [at] example [dot] org|j.okafor at example dot org|jokafor AT example.org
+        |j.okafor@ example.org|jokafor(at)example(dot)co(dot)uk|j.okafor at example.org
+        |user@[192.0.2.1]|müller@example.org""",
+    "postcode": """SW1A 1AA|SW1A1AA|sw1a 1aa|sw1a1aa|M1 1AE|m1 1ae|CR2 6XH|DN55 1PT|W1A 0AX|GIR 0AA|SW1A  1AA|M11AE
+        |SW1A-1AA|JE2 3XP|BF1 3AA""",
+    "national_insurance": """AB123456C|AB 12 34 56 C|ab 12 34 56 c|AB-12-34-56-C|AB12 3456 C|AB 123456 C
+        |AB 123 456 C""",
+    "nhs_number": "999 123 4519|999-123-4519|999.123.4519|999  123  4519|NHS9991234519|NHS No.9991234519",
+}
+
+
+@pytest.mark.parametrize("kind", EVERY_WAY_OF_WRITING)
+def test_however_somebody_writes_it_nothing_of_it_is_left_in_the_redacted_copy(kind):
+    for written in (" ".join(one.split("\n")).strip() for one in EVERY_WAY_OF_WRITING[kind].split("|")):
+        text = f"If it helps you can have {written} as long as you like."
+        assert redacted(text, personal_data_in(text)) == text.replace(
+            written.removeprefix("NHS No.").removeprefix("NHS") if kind == "nhs_number" else written,
+            f"[{LABELS[kind]} removed]",
+        )
