@@ -4,12 +4,13 @@ The frames themselves are data, in `lexicon/grammar.toml`; docs/tagging.md expla
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
-from plugin.vocabulary import lexicon_file
+from plugin.vocabulary import MOST_REMEMBERED, lexicon_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Frame:
     that `leads` a second role may follow. `names` is what the pattern takes its types from. In an
     `org_voice` frame an organisation speaks. One of `word` must stand in the author's own words: kin
     and a ward sister share a symbol. None of `unless` may stand in the text. An `event` is something
-    that happened in care, not a role: saying "nobody told me" does not deny it.
+    that happened in care, not a role: saying "nobody told me" does not deny it. A frame `across`
+    sentences is tried on the whole text, any other on one sentence at a time.
     """
 
     id: str
@@ -40,6 +42,62 @@ class Frame:
     faint: bool = False
     event: bool = False
     unless: frozenset[str] = frozenset()
+    across: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What frames ask for before they are tried, kept so that one look at each word of a sentence is enough.
+
+    A piece without a blank is the beginning of a word ("incident"), one with a blank behind it a
+    whole word (" us "), one with blanks inside several words ("on my ").
+    """
+
+    words: Mapping[str, tuple[str, ...]]
+    beginnings: frozenset[str]
+    lengths: tuple[int, ...]
+    phrases: Mapping[str, tuple[str, ...]]
+    remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, pieces: Collection[str]) -> "Pieces":
+        """Return these pieces, sorted by how they are looked for."""
+        words: dict[str, tuple[str, ...]] = {}
+        phrases: dict[str, tuple[str, ...]] = {}
+        beginnings = set()
+        for piece in sorted(pieces):
+            first, *more = piece.split()
+            if more:
+                phrases[first] = (*phrases.get(first, ()), piece)
+            elif piece.endswith(" "):
+                words[first] = (*words.get(first, ()), piece)
+            else:
+                beginnings.add(piece)
+        lengths = tuple(sorted({len(piece.strip()) for piece in beginnings}))
+        return cls(words, frozenset(beginnings), lengths, phrases)
+
+    def present_in(self, sentence: str) -> set[str]:
+        """Return the pieces that stand in a sentence; "role" and "place" where a symbol of that sort does."""
+        present: set[str] = set()
+        for word in set(sentence.split()):
+            of_word = self.remembered.get(word)
+            if of_word is None:
+                of_word = self._remember(word)
+            present.update(of_word[0])
+            present.update([piece for piece in of_word[1] if piece in sentence])
+        return present
+
+    def _remember(self, word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if len(self.remembered) >= MOST_REMEMBERED:
+            self.remembered.clear()
+        begun = [word[:length] for length in self.lengths if word[:length] in self.beginnings]
+        begun += [f" {word[:length]}" for length in self.lengths if f" {word[:length]}" in self.beginnings]
+        if word in _ROLE_SYMBOLS:
+            begun.append("role")
+        if word[0] == "O":
+            begun.append("place")
+        self.remembered[word] = (*self.words.get(word, ()), *begun), self.phrases.get(word, ())
+        return self.remembered[word]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +108,37 @@ class Grammar:
     blocked_before: re.Pattern[str]
     event_blocked_before: re.Pattern[str]
     second_role: re.Pattern[str]
-    words: frozenset[str]
-    pieces: tuple[str, ...]
+    pieces: Pieces
+    called_by: Mapping[str, tuple[int, ...]]
+    barred_by: Mapping[str, tuple[int, ...]]
+    always: tuple[int, ...]
 
-    def frames_for(self, marked_text: str) -> list[Frame]:
-        """Return the frames that can match this text at all, in their order."""
-        present = {piece for piece in self.pieces if piece in marked_text}
-        words = set(marked_text.split())
-        present.update(f" {word} " for word in self.words & words)
-        named = {
-            "",
-            *(["role"] if not words.isdisjoint(_ROLE_SYMBOLS) else []),
-            *(["place"] if " O" in marked_text else []),
-        }
-        return [
-            frame
-            for frame in self.frames
-            if frame.names in named
-            and (not frame.needs or not present.isdisjoint(frame.needs))
-            and present.isdisjoint(frame.unless)
-        ]
+    def tried_on(self, marked_text: str) -> Iterator[tuple[Frame, int, int]]:
+        """Yield each frame that can match, with the stretch it is tried on: one sentence, or the whole text.
+
+        A frame is called by its `needs`; a sentence that holds none of them costs nothing more.
+        """
+        everything: set[str] = set()
+        sentences = []
+        for start, end in pairwise([place for place, letter in enumerate(marked_text) if letter == "|"]):
+            if end - start > SHORTEST_SENTENCE:
+                present = self.pieces.present_in(marked_text[start - 1 : end + 2])
+                everything |= present
+                sentences.append((present, start - 1, end + 2))
+        barred = {number for piece in everything for number in self.barred_by.get(piece, ())}
+        for present, start, end in sentences:
+            for frame in self._called(present, barred, across=False):
+                yield frame, start, end
+        for frame in self._called(everything, barred, across=True):
+            yield frame, 0, len(marked_text)
+
+    def _called(self, present: set[str], barred: set[int], *, across: bool) -> Iterator[Frame]:
+        numbers = {number for piece in present for number in self.called_by.get(piece, ())}
+        numbers.update(self.always)
+        for number in sorted(numbers - barred):
+            frame = self.frames[number]
+            if frame.across == across and (not frame.names or frame.names in present):
+                yield frame
 
 
 @cache
@@ -84,10 +153,23 @@ def grammar_from(content: Mapping[str, Any]) -> Grammar:
     frames = tuple(_frame_from(entry, parts) for entry in content["frame"])
     blockers = {name: re.compile(filled(pattern, parts)) for name, pattern in content["blockers"].items()}
     second = re.compile(filled(content["second"]["pattern"], parts))
-    pieces = {piece for frame in frames for piece in frame.needs | frame.unless}
-    whole = {piece for piece in pieces if _WHOLE_WORD.fullmatch(piece)}
-    words = frozenset(piece.strip() for piece in whole)
-    return Grammar(frames, blockers["before"], blockers["event"], second, words, tuple(sorted(pieces - whole)))
+    called_by: dict[str, tuple[int, ...]] = {}
+    barred_by: dict[str, tuple[int, ...]] = {}
+    for number, frame in enumerate(frames):
+        for piece in frame.needs:
+            called_by[piece] = (*called_by.get(piece, ()), number)
+        for piece in frame.unless:
+            barred_by[piece] = (*barred_by.get(piece, ()), number)
+    return Grammar(
+        frames,
+        blockers["before"],
+        blockers["event"],
+        second,
+        Pieces.of({piece for frame in frames for piece in frame.needs | frame.unless}),
+        called_by,
+        barred_by,
+        tuple(number for number, frame in enumerate(frames) if not frame.needs),
+    )
 
 
 def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
@@ -106,11 +188,13 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
         faint=entry.get("faint", False),
         event=entry.get("event", entry["id"].startswith(("patient.", "carer.")) and bool(entry.get("types"))),
         unless=frozenset(entry["unless"].split("~")) if entry.get("unless") else frozenset(),
+        across=entry.get("across", False),
     )
 
 
+# Two bars and a blank between them hold nothing.
+SHORTEST_SENTENCE = 2
 _ROLE_SYMBOLS = frozenset(symbol + many for symbol in "PCLHSQMEVRI" for many in ("", "s"))
-_WHOLE_WORD = re.compile(r" [^ ]+ ")
 _PART = re.compile(r"(?<!\?P)<([A-Z]+)>")
 
 

@@ -57,9 +57,57 @@ def default_rules() -> InsightRules:
 def rules_from(content: Mapping[str, Any]) -> InsightRules:
     """Return the rules of a parsed file."""
     features = tuple(
-        Feature(one["name"], one["weight"], re.compile(one["pattern"]), one["kind"]) for one in content["feature"]
+        Feature(one["name"], one["weight"], re.compile(by_first_letter(one["pattern"])), one["kind"])
+        for one in content["feature"]
     )
-    return InsightRules(features, **{name: re.compile(pattern) for name, pattern in content["urgent"].items()})
+    urgent = {name: re.compile(by_first_letter(pattern)) for name, pattern in content["urgent"].items()}
+    return InsightRules(features, **urgent)
+
+
+_LISTING = re.compile(r" \(\?:(.*)\)(\\b|\(\?=[^()]*\))?", re.DOTALL)
+
+
+def by_first_letter(pattern: str) -> str:
+    """Return a pattern " (?:one|other|…)" with its alternatives grouped by their first letter.
+
+    It finds the same: alternatives that begin with different letters cannot both match. It is tried
+    several times faster, for a place in the text looks at one group and not at a hundred words.
+    """
+    listing = _LISTING.fullmatch(pattern)
+    alternatives = _alternatives(listing[1]) if listing else []
+    if listing is None or not alternatives:
+        return pattern
+    groups: dict[str, list[str]] = {}
+    for one in alternatives:
+        groups.setdefault(one[0] if _PLAIN_START.match(one) else "", []).append(one)
+    others = groups.pop("", [])
+    grouped = [f"{letter}(?:{'|'.join(one[1:] for one in some)})" for letter, some in groups.items()]
+    return f" (?:{'|'.join((*others, *grouped))}){listing[2] or ''}"
+
+
+_PLAIN_START = re.compile(r"[a-z](?![?*+{])")
+
+
+def _alternatives(listing: str) -> list[str]:
+    """Return the alternatives, parted where a bar stands outside all brackets; none if it is more than one listing."""
+    found, depth, start, place, in_class = [], 0, 0, 0, False
+    while place < len(listing):
+        letter = listing[place]
+        if letter == "\\":
+            place += 1
+        elif in_class:
+            in_class = letter != "]"
+        elif letter == "[":
+            in_class = True
+        elif letter == "|" and not depth:
+            found.append(listing[start:place])
+            start = place + 1
+        else:
+            depth += (letter == "(") - (letter == ")")
+        if depth < 0:
+            return []
+        place += 1
+    return [*found, listing[start:]]
 
 
 def insight_in(text: str) -> Insight:

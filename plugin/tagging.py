@@ -94,8 +94,8 @@ def _tag(copy: Marked, found: Disclosure) -> Tag:
 
 def disclosures(copy: Marked, vocabulary: Vocabulary) -> Iterator[Disclosure]:
     """Yield what every frame finds, the blocked findings with the reason that blocks them."""
-    for frame in default_grammar().frames_for(copy.text):
-        for match in frame.pattern.finditer(copy.text):
+    for frame, start, end in default_grammar().tried_on(copy.text):
+        for match in frame.pattern.finditer(copy.text, start, end):
             yield from _disclosed(copy, frame, match, vocabulary)
 
 
