@@ -18,8 +18,8 @@ class Frame:
     """One way of disclosing a role.
 
     `types` are the symbols of the types it proves; empty where a role noun (the group `role`) or a
-    place (the group `place`) says it. One of `needs` must stand in a text, or the pattern is not
-    tried: looking for a piece of text is many times cheaper. A `weak` frame is believed only
+    place (the group `place`) says it. One of `needs` must stand in a sentence, and one of
+    `besides`, or the pattern is not tried: looking for a piece of text is many times cheaper. A `weak` frame is believed only
     where nothing stronger says who speaks, a `faint` one where no other frame speaks at all; after one
     that `leads` a second role may follow. `names` is what the pattern takes its types from. In an
     `org_voice` frame an organisation speaks. One of `word` must stand in the author's own words: kin
@@ -43,6 +43,7 @@ class Frame:
     event: bool = False
     unless: frozenset[str] = frozenset()
     across: bool = False
+    besides: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,9 @@ class Grammar:
         numbers.update(self.always)
         for number in sorted(numbers - barred):
             frame = self.frames[number]
-            if frame.across == across and (not frame.names or frame.names in present):
+            if frame.across != across or (frame.names and frame.names not in present):
+                continue
+            if not frame.besides or not frame.besides.isdisjoint(present):
                 yield frame
 
 
@@ -165,7 +168,7 @@ def grammar_from(content: Mapping[str, Any]) -> Grammar:
         blockers["before"],
         blockers["event"],
         second,
-        Pieces.of({piece for frame in frames for piece in frame.needs | frame.unless}),
+        Pieces.of({piece for frame in frames for piece in frame.needs | frame.unless | frame.besides}),
         called_by,
         barred_by,
         tuple(number for number, frame in enumerate(frames) if not frame.needs),
@@ -189,6 +192,7 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
         event=entry.get("event", entry["id"].startswith(("patient.", "carer.")) and bool(entry.get("types"))),
         unless=frozenset(entry["unless"].split("~")) if entry.get("unless") else frozenset(),
         across=entry.get("across", False),
+        besides=frozenset(entry["besides"].split("~")) if entry.get("besides") else frozenset(),
     )
 
 
