@@ -291,19 +291,20 @@ def _answers_at(revision: str, comments: Sequence[Mapping[str, Any]]) -> list[di
     "--check",
     "checked",
     required=True,
+    multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Labelled comments to compare on; only their held-out part is used.",
+    help="Labelled comments to compare on, as often as needed; only their held-out part is used.",
 )
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Folder to write the weights to.")
 @click.option("--from-corrections", is_flag=True, help="Learn who speaks from the corrections in the database too.")
-def retrain(training: tuple[Path, ...], checked: Path, into: Path | None, from_corrections: bool) -> None:
+def retrain(training: tuple[Path, ...], checked: tuple[Path, ...], into: Path | None, from_corrections: bool) -> None:
     """Fit the learned weights to labelled comments; a model that is not better is refused."""
     from plugin import learning
     from plugin.fallback import model_from, model_named
     from plugin.vocabulary import LEXICON
 
     comments = [one for file in training for one in labelled_comments(file) if not is_held_out(str(one["id"]))]
-    check = [one for one in labelled_comments(checked) if is_held_out(str(one["id"]))]
+    check = [one for file in checked for one in labelled_comments(file) if is_held_out(str(one["id"]))]
     if not comments or not check:
         raise click.ClickException("Training needs labelled comments, and the check needs some of its held-out part.")
     corrected = _corrected() if from_corrections else []
