@@ -5,6 +5,7 @@ Pure: comments with labels go in, figures come out. The command `manyvoices eval
 
 import hashlib
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 from plugin.listening import Heard, heard_in
 from plugin.model import UNKNOWN
+from plugin.privacy import is_nhs_number
 from plugin.stakeholders import all_types
 
 # A fifth of the development comments is never tuned on: official figures are for that part alone.
@@ -96,6 +98,7 @@ class Figures:
     insight_hard: tuple[int, int]
     urgent: Rate
     personal_data: Rate
+    personal_data_by_kind: Mapping[str, Rate]
     per_second: float
     p99_ms: float
     precision_at: Sequence[tuple[float, float, float]] = field(default_factory=tuple)
@@ -139,6 +142,7 @@ def figures_of(results: Sequence[Judged]) -> Figures:
         insight_hard=(sum(_has_insight(one) == one.heard.insight.is_insight for one in hard), len(hard)),
         urgent=_yes_or_no(results, _is_urgent, lambda one: one.heard.urgency.is_urgent),
         personal_data=_personal_data(results),
+        personal_data_by_kind={kind: _personal_data(results, kind) for kind in _kinds_in(results)},
         per_second=len(results) / sum(seconds) if seconds else 0.0,
         p99_ms=1000 * seconds[min(len(seconds) - 1, int(0.99 * len(seconds)))] if seconds else 0.0,
         precision_at=_precision_at(results),
@@ -199,14 +203,43 @@ def _all_tags(results: Sequence[Judged]) -> Rate:
     )
 
 
-def _personal_data(results: Sequence[Judged]) -> Rate:
+def _personal_data(results: Sequence[Judged], kind: str | None = None) -> Rate:
+    """Count spans found, of one kind or of all. A label gives the words alone, so its kind is told from their shape."""
     right = wrong = missed = 0
     for one in results:
         wanted, found = list(one.comment.get("pii", ())), _found_data(one)
-        right += sum(text in found for text in wanted)
-        missed += sum(text not in found for text in wanted)
-        wrong += sum(text not in wanted for text in found)
+        right += sum(text in found for text in wanted if kind in (None, kind_of_data(text)))
+        missed += sum(text not in found for text in wanted if kind in (None, kind_of_data(text)))
+        kinds = [data.kind for data in one.heard.personal_data]
+        wrong += sum(text not in wanted for text, its in zip(found, kinds, strict=True) if kind in (None, its))
     return Rate(right, wrong, missed)
+
+
+def _kinds_in(results: Sequence[Judged]) -> list[str]:
+    labelled = {kind_of_data(text) for one in results for text in one.comment.get("pii", ())}
+    return sorted(labelled | {data.kind for one in results for data in one.heard.personal_data})
+
+
+def kind_of_data(words: str) -> str:
+    """Return what sort of personal data labelled words are, told from their shape alone."""
+    digits = "".join(filter(str.isdigit, words))
+    if "@" in words or _SPELT_AT.search(words):
+        return "email"
+    if is_nhs_number(digits) and not words.startswith(("0", "+", "(")):
+        return "nhs_number"
+    if _NINO_SHAPE.fullmatch(words):
+        return "national_insurance"
+    if _POSTCODE_SHAPE.fullmatch(words):
+        return "postcode"
+    if len(digits) in (6, 8) and _DATE_SHAPE.fullmatch(words):
+        return "date_of_birth"
+    return "phone" if len(digits) > 7 else "name"
+
+
+_SPELT_AT = re.compile(r"[(\[ ]at[)\] ]", re.I)
+_NINO_SHAPE = re.compile(r"[a-z]{2}(?:[ -]*\d){6}[ -]*[a-d]", re.I)
+_POSTCODE_SHAPE = re.compile(r"[a-z]{1,2}\d[a-z\d]?[ -]*\d[a-z]{2}", re.I)
+_DATE_SHAPE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{2,4}")
 
 
 def _precision_at(results: Sequence[Judged]) -> list[tuple[float, float, float]]:

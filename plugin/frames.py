@@ -17,15 +17,15 @@ from plugin.vocabulary import MOST_REMEMBERED, lexicon_file
 class Frame:
     """One way of disclosing a role.
 
-    `types` are the symbols of the types it proves; empty where a role noun (the group `role`) or a
-    place (the group `place`) says it. One of `needs` must stand in a sentence, and one of
-    `besides`, or the pattern is not tried: looking for a piece of text is many times cheaper. A `weak` frame is believed only
-    where nothing stronger says who speaks, a `faint` one where no other frame speaks at all; after one
-    that `leads` a second role may follow. `names` is what the pattern takes its types from. In an
-    `org_voice` frame an organisation speaks. One of `word` must stand in the author's own words: kin
-    and a ward sister share a symbol. None of `unless` may stand in the text. An `event` is something
-    that happened in care, not a role: saying "nobody told me" does not deny it. A frame `across`
-    sentences is tried on the whole text, any other on one sentence at a time.
+    `types` are the symbols of the types it proves; empty where a role noun (the group `role`) or a place (the
+    group `place`) says it. One of `needs` must stand in a sentence, and one of `besides`, or the pattern is
+    not tried: looking for a piece of text is many times cheaper. A `weak` frame is believed only where
+    nothing stronger says who speaks, a `faint` one where no other frame speaks at all; after one that `leads`
+    a second role may follow. `names` is what the pattern takes its types from. In an `org_voice` frame an
+    organisation speaks. One of `word` must stand in the author's own words: kin and a ward sister share a
+    symbol. None of `unless` may stand in the text. An `event` is something that happened in care, not a role:
+    saying "nobody told me" does not deny it. A frame `across` sentences is tried on the whole text, any other
+    on one sentence at a time.
     """
 
     id: str

@@ -164,3 +164,22 @@ def test_retrain_refuses_what_is_not_better(tmp_path):
     )
     assert result.exit_code == 1
     assert "the present weights stay" in result.output
+
+
+def test_personal_data_is_counted_by_kind():
+    texts = {
+        "Ring me on 07700 900461.": ["07700 900461"],
+        "Write to j.okafor@example.org or to SW1A 1AA.": ["j.okafor@example.org", "SW1A 1AA"],
+        "My NHS number is 9991234519 and I was born on 12/03/1941.": ["9991234519", "12/03/1941"],
+        "She was called Anna, that is all I shall say.": ["Anna"],
+    }
+    comments = [{"id": text, "text": text, "labels": ["unknown"], "pii": pii} for text, pii in texts.items()]
+    by_kind = figures_of(judged(comments)).personal_data_by_kind
+    assert {kind: (rate.right, rate.missed, rate.wrong) for kind, rate in by_kind.items()} == {
+        "date_of_birth": (1, 0, 0),
+        "email": (1, 0, 0),
+        "name": (0, 1, 0),
+        "nhs_number": (1, 0, 0),
+        "phone": (1, 0, 0),
+        "postcode": (1, 0, 0),
+    }

@@ -15,6 +15,7 @@ import click
 from plugin.evaluation import Figures, Judged, Rate, figures_of, is_held_out, judge, misses_of, tags_that_differ
 from plugin.explaining import Explanation, explanation_of
 from plugin.model import UNKNOWN
+from plugin.privacy import LABELS
 from plugin.stakeholders import label_of, lexicon_problems
 from webhooks.commands.tagging import answers_for, labelled_comments
 
@@ -112,6 +113,7 @@ def as_figures(figures: Figures) -> dict[str, Any]:
         "insight_hard": list(figures.insight_hard),
         "urgent": _rated(figures.urgent),
         "personal_data": _rated(figures.personal_data),
+        "personal_data_by_kind": {kind: _rated(rate) for kind, rate in figures.personal_data_by_kind.items()},
         "per_second": round(figures.per_second),
         "p99_ms": round(figures.p99_ms, 2),
     }
@@ -146,6 +148,10 @@ def _rows_of(figures: Figures) -> list[tuple[str, str]]:
         ("Insight, hard slice", _share(right, hard)),
         ("Urgent recall, at precision", f"{figures.urgent.recall:.3f} at {figures.urgent.precision:.3f}"),
         ("Personal data found; false hits", f"{figures.personal_data.recall:.3f}; {figures.personal_data.wrong}"),
+        *(
+            (f"  {LABELS[kind]}", f"{rate.right} of {rate.right + rate.missed}; {rate.wrong} false")
+            for kind, rate in figures.personal_data_by_kind.items()
+        ),
         ("Comments a second; p99", f"{figures.per_second:,.0f}; {figures.p99_ms:.2f} ms"),
     ]
 
