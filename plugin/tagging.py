@@ -128,8 +128,8 @@ def _role(
         return
     if len(words) > 2 and words[-2] == "and" and not blocked:
         # "Midwife and lecturer" is two roles, "risk and governance midwife" is one phrase of the lexicon.
-        first = role[1] - len(words[-1]) - len(" and")
-        yield from _role(copy, frame, (span[0], first), (first - len(words[-3]) - 1, first), "", vocabulary)
+        first = role[1] - len(words[-1]) - len(" and ")
+        yield from _role(copy, frame, (span[0], first), (first - len(words[-3]), first), "", vocabulary)
     flags = _flags(copy.text[slice(*span)], term, org_voice=frame.org_voice)
     blocked = blocked or _attribute(copy.text, role[1], vocabulary) or _bare_word(copy, frame, span, role)
     for n, symbol in enumerate(_types_in_place(term, copy.text, role[1])):
@@ -203,9 +203,9 @@ def _bare_word(copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[in
     term = copy.term_at(role[1] - 1)
     if term is not None and term.symbol == "P" and not term.rest and not _PATIENT_TAIL.match(copy.text, role[1]):
         return "a patient in general"
-    if (term is not None and term.symbol == "C" and term.rest) or " and " in copy.text[span[0] : role[1]]:
+    if (term is not None and term.symbol == "C" and term.rest) or " and " in copy.text[span[0] : role[1] + 7]:
         return ""
-    alone = copy.text[span[0] : role[1]].strip() == copy.text[slice(*role)]
+    alone = copy.text[span[0] : role[1]].strip() == copy.text[slice(*role)] and copy.text[: span[0]].endswith("| ")
     alone = alone and copy.text[role[1] : role[1] + 2] == " |"
     return "a role alone, and no word of the author's own" if alone and not _FIRST_PERSON.search(copy.text) else ""
 
