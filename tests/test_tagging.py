@@ -194,6 +194,82 @@ def test_ten_thousand_wrappings_take_the_tag_away_and_the_plain_form_keeps_it():
     assert not [text for _, type_, text in cases if type_ in types_in(text)]
 
 
+HAPPENED = (
+    ("my mum was discharged at midnight", "carer"),
+    ("my late husband died on that ward", "carer"),
+    ("I look after my wife full time", "carer"),
+    ("we lost our son to sepsis", "carer"),
+    ("my dad has dementia and fell out of bed", "carer"),
+    ("I was sectioned at nineteen", "patient"),
+    ("I had a stroke in March", "patient"),
+    ("I take warfarin", "patient"),
+    ("my biopsy results were lost", "patient"),
+    ("I was given the wrong tablets", "patient"),
+    ("I work nights on a stroke ward", "health_professional"),
+    ("I have worked in theatres for eleven years", "health_professional"),
+    ("I work in a care home", "social_care_professional"),
+    ("I support four service users in supported living", "social_care_professional"),
+    ("I run the complaints team", "safety_quality_lead"),
+    ("I sit on the trust board as a non-executive", "manager_commissioner"),
+    ("I lecture in nursing at a university", "researcher_educator"),
+    ("I work for a small charity", "voluntary_sector"),
+    ("I inspect hospitals for the CQC", "regulator_policy"),
+    ("I work for a medical device company", "industry"),
+)
+IMAGINED = (
+    "If {said}, things would look different.",
+    "Even if {said}, nobody would notice.",
+    "What if {said}?",
+    "Imagine {said}.",
+    "Suppose {said} and nobody came.",
+    "Let's say {said}.",
+    "I wish {said}.",
+)
+VARIETIES = (
+    "Am a {role} in Kumasi.",
+    "I am a {role} since six years.",
+    "I am working as a {role} in Pune.",
+    "I dey work as {role} for Benin.",
+    "I does work as a {role} in Port of Spain.",
+    "I'm after being a {role} this ten years.",
+    "{role} here, Ohio.",
+    "So I'm a {role}, like.",
+)
+
+
+def test_what_happened_is_heard_plainly_and_not_when_quoted_imagined_or_somebody_elses():
+    lost = [said for said, type_ in HAPPENED if type_ not in types_in(f"{said[0].upper()}{said[1:]}.")]
+    assert not lost
+    kept = [
+        opening + wrapping.format(said=said)
+        for said, type_ in HAPPENED
+        for wrapping in (*QUOTED, *REPORTED, *IMAGINED)
+        for opening in OPENINGS
+        if type_ in types_in(opening + wrapping.format(said=said))
+    ]
+    assert not kept
+
+
+def test_every_variety_of_english_says_the_same():
+    worked = [
+        one for one in ROLES if " " not in one[0] or one[1] in ("health_professional", "social_care_professional")
+    ]
+    worked = [(role, type_) for role, type_ in worked if " in " not in role and type_ not in ("carer", "patient")]
+    missed = [
+        variety.format(role=role)
+        for role, type_ in worked
+        for variety in VARIETIES
+        if type_ not in types_in(variety.format(role=role[0].upper() + role[1:] if variety[0] == "{" else role))
+    ]
+    assert not missed
+
+
+def test_staff_who_report_what_is_so_do_not_take_a_tag_away():
+    assert types_in("Nobody told us that Mum had stopped eating.") == ["carer"]
+    assert types_in("The consultant told me I had lupus.") == ["patient"]
+    assert types_in("They still haven't moved Dad's buzzer.") == ["carer"]
+
+
 WORDS = st.sampled_from(
     (
         *("I", "am", "a", "nurse", "my", "mum", "died", "caf\u00e9", "nu\u200brse", "c\u0430rer", "\ufdfa", "e\u0301"),
