@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from plugin.community_lexicons import Lexicon, lexicon_of
 from plugin.deciding import Decision
 from plugin.delivery import call_back, put_up
 from plugin.events import (
@@ -30,7 +31,7 @@ from plugin.listening import Heard, heard_in
 from plugin.model import Author, Tag
 from plugin.ordering import Standing, after
 from plugin.service import Service
-from plugin.stakeholders import type_for_alias
+from plugin.stakeholders import Taxonomy, type_for_alias
 from plugin.store.addresses import forget_address
 from plugin.store.authors import author_id_of, mark_left, merge_authors, save_author
 from plugin.store.comments import Kept, comment_ids_by, kept_comment, mark_asked, place_comment, save_standing
@@ -56,6 +57,11 @@ class Telling:
     conn: sa.Connection
     community: Community
     at: datetime
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """Return the words that this community's comments are heard with."""
+        return lexicon_of(self.community.slug, self.service.lexicons)
 
 
 def handle(service: Service, key: str) -> None:
@@ -93,7 +99,7 @@ def take_comment(telling: Telling, event: WholeComment) -> int:
     if standing.text is not None:
         if kept.standing.text is None:
             _take_over_choice(telling, kept.id, discussion_id, standing.text)
-        heard = heard_in(standing.text)
+        heard = heard_in(standing.text, vocabulary=telling.lexicon.vocabulary)
         _tag(telling, kept.id, standing, heard, history)
         _weigh(telling, kept, standing, heard)
         text_at = standing.text_at or telling.at
@@ -202,7 +208,7 @@ def _tag(telling: Telling, comment_id: int, standing: Standing, heard: Heard, hi
 
 
 def _tag_by_profile(telling: Telling, comment_id: int, author: Author, history: Sequence[Decision]) -> None:
-    declared = _declared_types(author)
+    declared = _declared_types(author, telling.lexicon.taxonomy)
     last = {decision.type: decision.decided for decision in history if decision.source == "profile"}
     for type_ in declared:
         if last.get(type_) != "suggested":
@@ -214,9 +220,9 @@ def _tag_by_profile(telling: Telling, comment_id: int, author: Author, history: 
             decide_tag(telling.conn, comment_id, tag, "removed", source="profile", by="profile", at=telling.at)
 
 
-def _declared_types(author: Author) -> list[str]:
+def _declared_types(author: Author, taxonomy: Taxonomy) -> list[str]:
     said = [value for _, value in author.declared] + list(author.groups)
-    found = [type_ for type_ in map(type_for_alias, said) if type_]
+    found = [type_ for one in said if (type_ := type_for_alias(one, taxonomy=taxonomy))]
     return list(dict.fromkeys(found))
 
 

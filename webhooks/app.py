@@ -93,6 +93,7 @@ def service_on(db: sa.Engine, settings: Settings) -> Service:
         vault=settings.vault(),
         post=settings.post(),
         public_url=settings.public_url,
+        lexicons=settings.data_dir / "lexicons",
         pace=Pace(settings.write_backs_per_minute),
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from plugin.community_lexicons import problems_in
 from plugin.evaluation import Figures, Judged, Rate, figures_of, is_held_out, judge, misses_of, tags_that_differ
 from plugin.explaining import Explanation, explanation_of
 from plugin.model import UNKNOWN
@@ -356,9 +357,10 @@ def taxonomy() -> None:
 @click.option(
     "--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A community's own lexicon folder."
 )
-def check(folder: Path | None) -> None:
-    """Report mistakes in the taxonomy and lexicon files, in plain sentences."""
-    problems = lexicon_problems(folder)
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check(folder: Path | None, file: Path | None) -> None:
+    """Report mistakes in the taxonomy and lexicon files, in plain sentences; of FILE, a community's own, if it is given."""
+    problems = problems_in(file) if file else lexicon_problems(folder)
     for problem in problems:
         click.echo(problem)
     if problems:
