@@ -19,7 +19,7 @@ from plugin.vocabulary import lexicon_file
 
 THRESHOLD = 0.5
 MOST_EVIDENCE = 3
-URGENT_FROM = 2
+URGENT_FROM = 3
 # In a long text some of these words stand by chance.
 LONG = 450
 

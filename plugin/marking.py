@@ -87,7 +87,7 @@ class _Marking:
         self.vocabulary = vocabulary
 
     def of(self, tokens: list[tuple[str, int, int]]) -> Marked:
-        terms_of, meant_by = self.vocabulary.terms, self.vocabulary.meant_by
+        terms_of, meant_by, fields = self.vocabulary.terms, self.vocabulary.meant_by, self.vocabulary.fields
         words = [word for word, _, _ in tokens]
         for n, word in enumerate(words):
             if word not in terms_of and len(word) > 3 and (meant := meant_by(word)):
@@ -101,6 +101,8 @@ class _Marking:
         while n < len(words):
             word = words[n]
             term = self._term(words, tokens, n) if word in terms_of else self.vocabulary.by_ending(word)
+            if word in fields and (term is None or not (term.types and term.rest)):
+                term = self.vocabulary.job_at(words, n) or term
             if term is None and n and words[n - 1] == "our" and self._is_first_name(word, *tokens[n][1:]):
                 term = NAMED_KIN
             width = 1

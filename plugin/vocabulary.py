@@ -5,7 +5,7 @@ ask for. `H` is a health professional, `K` one's kin, `Oh` a place where health 
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ LEXICON = Path(__file__).parent / "lexicon"
 # Shorter words have too many honest neighbours: "nurse" is one letter from "purse".
 SHORTEST_TYPO = 6
 LONGEST_TYPO = 24
+MOST_WORDS_OF_A_JOB = 4
 # Two slips are forgiven in a long name of an occupation that begins and ends as it should: "resptionist".
 SHORTEST_TWO_SLIPS = 9
 # People use the same words: what was looked up once is kept, up to this many words.
@@ -54,6 +55,9 @@ class Vocabulary:
     all_endings: tuple[str, ...] = ()
     not_endings: frozenset[str] = frozenset()
     typos: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    jobs: frozenset[str] = frozenset()
+    not_in_jobs: frozenset[str] = frozenset()
     long_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
     misspelt: Mapping[str, str] = field(default_factory=dict)
@@ -64,6 +68,18 @@ class Vocabulary:
         if len(word) < 7 or not word.endswith(self.all_endings) or word in self.not_endings:
             return None
         return next((term for ending, term in self.endings if word.endswith(ending)), None)
+
+    def job_at(self, words: Sequence[str], n: int) -> Term | None:
+        """Return the job that begins at word `n`: "harm reduction adviser" is a field, and one who works in it."""
+        symbol = self.fields[words[n]]
+        for place in range(n + 1, min(n + MOST_WORDS_OF_A_JOB, len(words))):
+            word = words[place]
+            if word in self.jobs:
+                return Term(tuple(words[n + 1 : place + 1]), symbol, symbol, plural=word.endswith("s"))
+            if word in self.not_in_jobs or not (word.isalpha() or word == "'s"):
+                return None
+            symbol = self.fields.get(word, symbol)
+        return None
 
     def meant_by(self, word: str) -> str | None:
         """Return the lexicon's word that `word` is one slip away from, or None.
@@ -194,6 +210,9 @@ def vocabulary_from(roles: Mapping[str, Any], cues: Mapping[str, Any]) -> Vocabu
         all_endings=tuple(ending for ending, _ in _endings(cues["endings"])),
         not_endings=frozenset(phrases(cues["endings"]["except"])),
         typos=_typo_index(role_words - known),
+        fields={word: symbol for symbol in "HSQMEVRIL" for word in phrases(cues["jobs"][symbol]) if " " not in word},
+        not_in_jobs=frozenset(phrases(cues["jobs"]["except"])),
+        jobs=frozenset(many for word in phrases(cues["jobs"]["nouns"]) for many in (word, plural_of(word))),
         long_words=_outlines(role_words - known),
         known=known | role_words | set(terms),
         misspelt=roles.get("misspelt", {}),
