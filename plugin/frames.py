@@ -121,7 +121,7 @@ class Grammar:
         """
         everything: set[str] = set()
         sentences = []
-        for start, end in pairwise([place for place, letter in enumerate(marked_text) if letter == "|"]):
+        for start, end in pairwise([bar.start() for bar in _BAR.finditer(marked_text)]):
             if end - start > SHORTEST_SENTENCE:
                 present = self.pieces.present_in(marked_text[start - 1 : end + 2])
                 everything |= present
@@ -196,6 +196,7 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
     )
 
 
+_BAR = re.compile(r"\|")
 # Two bars and a blank between them hold nothing.
 SHORTEST_SENTENCE = 2
 _ROLE_SYMBOLS = frozenset(symbol + many for symbol in "PCLHSQMEVRI" for many in ("", "s"))
