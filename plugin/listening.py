@@ -35,3 +35,8 @@ def heard_in(text: str, known_names: Collection[str] = (), *, vocabulary: Vocabu
         urgency=urgency_of_reading(reading),
         personal_data=personal_data_in(text, known_names),
     )
+
+
+def warm_up() -> None:
+    """Read the word lists and make their patterns now, so that the first comment need not wait for it."""
+    heard_in("As a carer I ask for the list.")

@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 
 from plugin import engine
 from plugin.jobs import CHORES, JOBS
+from plugin.listening import warm_up
 from plugin.service import Service
 from webhooks.app import create_app
 from webhooks.settings import Settings
@@ -96,6 +97,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def _begin(self, worker: Any) -> None:
         if self.works:
+            warm_up()
             engine.start(self._service(), JOBS, CHORES, worker=self.settings.worker_name)
         if worker.age == 1:
             self.announce()

@@ -61,6 +61,7 @@ def worker() -> None:
     """Do the work that `serve` takes in; any number of these, on PostgreSQL."""
     from plugin import engine
     from plugin.jobs import CHORES, JOBS
+    from plugin.listening import warm_up
     from webhooks.app import service_from
     from webhooks.logs import configure_logs
 
@@ -73,6 +74,7 @@ def worker() -> None:
     with database(found) as db:
         _look(db)
     service = service_from(found)
+    warm_up()
     try:
         engine.start(service, JOBS, CHORES, worker=found.worker_name)
         click.echo(f"Working as {found.worker_name}.")
