@@ -54,7 +54,7 @@ imports: $(VENV)/installed-for-tests
 	@$(BIN)/lint-imports
 
 tests: $(VENV)/installed-for-tests
-	@$(BIN)/python -m pytest --quiet --numprocesses 2 --dist worksteal --cov --cov-report term:skip-covered
+	@$(BIN)/python -m pytest --quiet --numprocesses 4 --dist worksteal --cov --cov-report term:skip-covered
 
 wheel: $(VENV)/installed-for-tests
 	@.ci/wheel $(BIN)/python

@@ -257,5 +257,5 @@ def test_the_summary_prints_on_paper_without_the_furniture(opened, sign_in) -> N
     page = opened("/moderators/discussions/1", staff=sign_in("moderator"))
     page.emulate_media(media="print")
     assert page.get_by_role("navigation").count() == 0
-    assert page.get_by_role("table").is_visible()
-    assert page.locator(".picture svg").is_visible()
+    assert page.get_by_role("table", name="People and comments for each").is_visible()
+    assert page.locator(".picture svg").first.is_visible()
