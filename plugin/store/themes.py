@@ -273,8 +273,9 @@ def _counted(community_id: int) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _readable(community_id: int) -> tuple[sa.ColumnElement[bool], ...]:
-    # Hidden ones too: they may be shown again.
-    return comments.c.community_id == community_id, comments.c.text.is_not(None), comments.c.text_at.is_not(None)
+    # Hidden ones too: they may be shown again. What was sent to the editors alone never is.
+    has_words = (comments.c.text.is_not(None), comments.c.text_at.is_not(None), comments.c.state != "direct")
+    return comments.c.community_id == community_id, *has_words
 
 
 def _read_with(words: WordList) -> sa.ColumnElement[bool]:
