@@ -1,7 +1,7 @@
 # Two commands matter: `make run` and `make test`. The rest are their steps.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lock install checks format-check lint types imports tests wheel left-out format clean
+.PHONY: help run test lock install checks format-check lint types imports tests test-flaskbb coverage wheel left-out format clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,6 +14,7 @@ PYTHON := $(shell for one in python3.13 python3.12 python3.11 python3; do \
 help:
 	@echo "make run    a practice forum, its desk and its summaries, on this machine only"
 	@echo "make test   every check; CI=true makes a failure of what would be left out"
+	@echo "make test-flaskbb   the plugin for FlaskBB, in a real FlaskBB (Python 3.12 or 3.13)"
 	@echo "make lock   pin the dependencies anew, after a change in pyproject.toml (needs uv)"
 
 run: $(VENV)/installed
@@ -54,6 +55,13 @@ imports: $(VENV)/installed-for-tests
 	@$(BIN)/lint-imports
 
 tests: $(VENV)/installed-for-tests
+	@$(BIN)/python -m pytest --quiet --numprocesses 4 --dist worksteal
+
+# A real forum, in an environment of its own (Python 3.12 or 3.13).
+test-flaskbb: $(VENV)/installed-for-tests
+	@MANYVOICES_REQUIRE_FLASKBB=1 $(BIN)/python -m pytest --quiet --numprocesses 2 tests/test_flaskbb.py
+
+coverage: $(VENV)/installed-for-tests
 	@$(BIN)/python -m pytest --quiet --numprocesses 4 --dist worksteal --cov --cov-report term:skip-covered
 
 wheel: $(VENV)/installed-for-tests

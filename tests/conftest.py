@@ -34,6 +34,18 @@ SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 DATABASES = ("sqlite", "postgresql")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a module tells on one database only: it says so by `ONLY_ON`."""
+    kept, left_out = [], []
+    for item in items:
+        only = getattr(getattr(item, "module", None), "ONLY_ON", None)
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        (left_out if only and params.get("database_url", only) != only else kept).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
 @pytest.fixture(autouse=True)
 def _push_request_context() -> None:
     """Keep pytest-flask from pushing a context of its own, which leaks a sign-in from client to client."""

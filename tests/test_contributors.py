@@ -23,6 +23,9 @@ from plugin.store.opening import reading, writing
 from plugin.store.prompts import prompt_figures
 from plugin.store.tables import metadata
 
+# What differs between the databases is told in the stories of the store, the engine and the journey.
+ONLY_ON = "sqlite"
+
 DAD = (
     "I care for my dad, who has vascular dementia. When he came home from hospital his blood thinner had been left off "
     "the discharge letter, and nobody noticed for nine days. Now I ask for the list before we leave the ward."
@@ -173,7 +176,6 @@ def test_a_wrong_tag_is_put_right_by_one_press_and_never_comes_back(
         ({"credit": "none"}, "None: its author asks for no credit", "Carer"),
     ],
 )
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_credit_is_what_was_chosen_and_nothing_wider(
     forum: Forum,
     inbox: Inbox,

@@ -18,6 +18,9 @@ from plugin.store.staff import add_staff, new_sign_in_link
 from plugin.store.tables import comments, tag_decisions
 from plugin.store.tags import decide_tag, history_of, standing_types, tags_for
 
+# What differs between the databases is told in the stories of the store, the engine and the journey.
+ONLY_ON = "sqlite"
+
 DAD = "I care for my dad, who is 81. The evening tablets came four hours late, so I keep a chart by the bed now."
 NURSE = "I am a ward nurse. We read every list aloud now."
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)

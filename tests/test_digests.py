@@ -17,6 +17,9 @@ from plugin.store.opening import reading, writing
 from plugin.store.tables import outbox, write_backs
 from plugin.summaries import Voice, note_words, summary_of
 
+# What differs between the databases is told in the stories of the store, the engine and the journey.
+ONLY_ON = "sqlite"
+
 DAD = (
     "I care for my dad, who has vascular dementia. When he came home from hospital his blood thinner had been left off "
     "the discharge letter, and nobody noticed for nine days. Now I ask for the list before we leave the ward."

@@ -17,6 +17,9 @@ from plugin.store.discussions import discussion_at, discussions_of
 from plugin.store.opening import reading
 from plugin.store.tables import comments, credits, outbox, receipts
 
+# What differs between the databases is told in the stories of the store, the engine and the journey.
+ONLY_ON = "sqlite"
+
 PAGE = "https://hub.example.org/blogs/co-production"
 DAD = (
     "When my dad came home from hospital his blood thinner had been left off the discharge letter, and nobody noticed "

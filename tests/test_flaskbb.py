@@ -19,7 +19,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 from flask import Flask
-from flaskbb_forum import PASSWORD, PLUGIN, FlaskBB, Person, installed, running, write_back
+from flaskbb_forum import NEEDS_FLASKBB, PASSWORD, PLUGIN, FlaskBB, Person, installed, running, write_back
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from mail_server import Inbox, free_port, serving
@@ -34,6 +34,10 @@ from webhooks.app import create_app
 from webhooks.settings import settings_from
 from webhooks.signatures import secret_bytes
 from webhooks.wiring import NAME
+
+if not os.environ.get(NEEDS_FLASKBB):
+    # They take three minutes and an environment of their own: `make test-flaskbb`.
+    pytest.skip("FlaskBB itself was left out: make test-flaskbb runs it", allow_module_level=True)
 
 sync_api = pytest.importorskip("playwright.sync_api")
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright")

@@ -10,6 +10,9 @@ from forum import Forum, minute
 from plugin.service import Service
 from plugin.store.communities import Community
 
+# What differs between the databases is told in the stories of the store, the engine and the journey.
+ONLY_ON = "sqlite"
+
 DANGER = "My mum is on the ward now, she cannot breathe and nobody is coming. Help us now."
 PHONE = "Thank you for this. Please ring me on 07700 900123 about the tablets."
 

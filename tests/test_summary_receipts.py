@@ -33,10 +33,10 @@ def forum(client: FlaskClient, community: Community, secret: bytes) -> Forum:
 @pytest.fixture
 def moderator(forum: Forum, worker: Callable[[], None], sign_in) -> FlaskClient:
     """Return a moderator's browser; they look after a discussion of three comments."""
-    forum.posted(DAD, "1")
-    forum.posted(NURSE, "2")
-    forum.posted("Thank you for this.", "3")
-    worker()
+    for number, text in enumerate((DAD, NURSE, "Thank you for this."), start=1):
+        forum.posted(text, str(number))
+        # One after the other, so that the first has the first number.
+        worker()
     return sign_in("moderator")
 
 

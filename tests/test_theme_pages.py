@@ -1,6 +1,7 @@
 """What moderators learn of themes: lanes, the comments behind each, and the words that they can change."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -248,3 +249,17 @@ def test_the_home_page_shows_the_uneven_discussion_first_and_says_who_is_missing
     assert "Nobody here has said they are a health professional, a patient or a social care professional." in page
     assert "too few to say" in page
     assert page.count("<svg") == 3
+
+
+def test_a_program_reads_what_the_pages_show(forum: Forum, worker: Callable[[], None], sign_in) -> None:
+    forum.posted("I care for my dad. His blood thinner was left off the discharge letter, and nobody noticed.")
+    worker()
+    moderator = sign_in("moderator")
+    (only,) = moderator.get("/moderators/discussions.json").json["discussions"]
+    assert (only["community"], only["people"], only["types"]["Carer"]) == ("hub", 1, 1)
+    assert only["evenness"] is None
+    lanes = moderator.get("/moderators/themes/hub.json").json
+    said = {theme["label"] for theme in lanes["said_by_few"]["now"] + lanes["said_by_few"]["later"]}
+    assert "Leaving hospital" in said
+    assert lanes["rising"] == []
+    assert moderator.get("/moderators/themes/elsewhere.json").status_code == 404

@@ -30,6 +30,9 @@ from webhooks.cli import main
 from webhooks.commands.practising import prepared_practice
 from webhooks.settings import settings_from
 
+# What differs between the databases is told in the stories of the store, the engine and the journey.
+ONLY_ON = "sqlite"
+
 WORDS = "I am a carer for my mother. Nobody told us about the new tablets, and she fell twice that week."
 
 

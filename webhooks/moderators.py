@@ -15,7 +15,7 @@ from plugin.store.insights import insight_by_id
 from plugin.store.opening import reading, writing
 from plugin.store.summaries import discussed, keep_receipt, receipt_for
 from webhooks.editors import status_words
-from webhooks.moderators_home import home_page
+from webhooks.moderators_home import discussions_json, home_page
 from webhooks.staff import communities_for, staff_only
 from webhooks.summary_page import GLEANINGS, summary_json, summary_page
 from webhooks.wiring import service
@@ -28,6 +28,13 @@ moderators = Blueprint("moderators", __name__, url_prefix="/moderators")
 def discussions() -> str:
     """Show the moderators' home: discussions at a glance, what waits, and what people speak of."""
     return home_page()
+
+
+@moderators.get("/discussions.json")
+@staff_only("moderator")
+def discussions_as_json() -> Response:
+    """Return the discussions with their balance for a program: docs/summaries.md has the fields."""
+    return jsonify(discussions_json())
 
 
 @moderators.post("/digest")

@@ -1,14 +1,16 @@
 """The moderators' home: which discussions are uneven, what waits for somebody, and what people speak of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
 from flask import render_template, request
 from flask_login import current_user
 
 from plugin.glances import Glance, first_looked_at, glance_of
 from plugin.store.balances import roles_in_discussions
+from plugin.store.communities import Community
 from plugin.store.digests import wants_digest
 from plugin.store.discussions import DiscussionRow, discussions_of
 from plugin.store.opening import reading
@@ -52,23 +54,12 @@ def home_page() -> str:
     page = max(1, request.args.get("page", default=1, type=int))
     now = datetime.now(UTC)
     with reading(service().db) as conn:
-        rows = discussions_of(conn, chosen.keys())
-        roles = roles_in_discussions(conn, chosen.keys())
+        glances = _glances(conn, chosen, now)
         figures = prompt_figures(conn, chosen.keys())
         counts = counts_for(conn, mine)
         lanes = lanes_in(conn, only.id, now) if only else None
         left_over = unassigned(conn, only.id) if only else None
         has_digest = wants_digest(conn, current_user.id)
-    glances = [
-        (
-            row,
-            glance_of(
-                roles.get(row.stored.id, {}).values(), row.people, chosen[row.stored.community_id].expected_types
-            ),
-        )
-        for row in rows
-    ]
-    glances.sort(key=lambda one: first_looked_at(one[0].last_comment_at, one[1].evenness, now))
     first = (page - 1) * ON_A_PAGE
     return render_template(
         "moderators/home.html",
@@ -89,6 +80,41 @@ def home_page() -> str:
         width=WIDTH,
         row_height=ROW,
     )
+
+
+def discussions_json() -> dict[str, object]:
+    """Return the discussions of whoever is signed in with their balance, in the order of the page."""
+    mine = {community.id: community for community in communities_for("moderator")}
+    now = datetime.now(UTC)
+    with reading(service().db) as conn:
+        glances = _glances(conn, mine, now)
+    return {
+        "discussions": [
+            {
+                "id": row.stored.id,
+                "community": mine[row.stored.community_id].slug,
+                "title": row.stored.discussion.title,
+                "url": row.stored.discussion.url,
+                "people": row.people,
+                "comments": row.comments,
+                "types": dict(glance.people),
+                "not_heard": list(glance.not_heard),
+                "evenness": glance.evenness,
+                "last_comment_at": row.last_comment_at.isoformat() if row.last_comment_at else None,
+            }
+            for row, glance in glances
+        ]
+    }
+
+
+def _glances(conn: sa.Connection, chosen: Mapping[int, Community], now: datetime) -> list[tuple[DiscussionRow, Glance]]:
+    roles = roles_in_discussions(conn, chosen.keys())
+    glances = [
+        (row, glance_of(roles.get(row.stored.id, {}).values(), row.people, expected.expected_types))
+        for row in discussions_of(conn, chosen.keys())
+        if (expected := chosen[row.stored.community_id])
+    ]
+    return sorted(glances, key=lambda one: first_looked_at(one[0].last_comment_at, one[1].evenness, now))
 
 
 def _bars(glance: Glance) -> tuple[SmallBar, ...]:

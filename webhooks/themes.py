@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -90,6 +90,25 @@ def first() -> ResponseReturnValue:
     if not mine:
         return render_template("moderators/no_community.html")
     return redirect(url_for("themes.lanes", community=mine[0].slug))
+
+
+@themes.get("/<community>.json")
+@staff_only("moderator")
+def lanes_as_json(community: str) -> Response:
+    """Return the three lanes for a program: docs/summaries.md has the fields."""
+    here = _community(community)
+    now = datetime.now(UTC)
+    with reading(service().db) as conn:
+        found, left_over = lanes_in(conn, here.id, now), unassigned(conn, here.id)
+    return jsonify(
+        common_cause=[_figures(one.theme) | {"evenness": one.evenness} for one in found.common_cause],
+        rising=[_figures(one.theme) | {"mean": one.mean, "chance": one.chance} for one in found.rising],
+        said_by_few={
+            "now": [_figures(one) for one in found.few_now],
+            "later": [_figures(one) for one in found.few_later],
+        },
+        about_no_theme=left_over.comments,
+    )
 
 
 @themes.get("/<community>")
@@ -187,6 +206,17 @@ def changed(words: WordList) -> tuple[WordList, str]:
     if act == "merge":
         return CHANGES[act](words, theme, into=form.get("into", ""))
     return CHANGES[act](words, theme, label=label, listing=listing)
+
+
+def _figures(theme: ThemeFigures) -> dict[str, object]:
+    return {
+        "id": theme.id,
+        "label": theme.label,
+        "people": theme.people,
+        "discussions": theme.discussions,
+        "comments": theme.comments,
+        "types": dict(theme.types),
+    }
 
 
 def pictures_of(found: Lanes) -> dict[str, Picture]:
