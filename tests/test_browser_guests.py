@@ -90,7 +90,7 @@ def devices(browser: "sync_api.Browser", hub: str) -> Iterator[list[Watched]]:  
         device.context.close()
 
 
-@pytest.mark.parametrize(("width", "scripts"), [(320, True), (320, False), (1280, True)])
+@pytest.mark.parametrize(("width", "scripts"), [(320, False), (1280, True)])
 def test_a_guest_keeps_their_words_and_finds_them_on_another_device_by_keyboard_alone(
     browser: "sync_api.Browser",  # noqa: F811
     hub: str,

@@ -26,6 +26,9 @@ from webhooks.cli import COMMANDS, Commands, main
 from webhooks.server import AlreadyServing, only_one
 from webhooks.signatures import secret_bytes
 
+# What differs between the databases is told in the stories of the store, the engine and the journey.
+ONLY_ON = "sqlite"
+
 PROGRAM = [sys.executable, "-W", "error", "-c", "from webhooks.cli import main; main(prog_name='manyvoices')"]
 WARD = [
     *("community", "add", "ward", "--name", "Ward", "--url", "https://ward.example.org"),

@@ -190,7 +190,7 @@ def test_nothing_goes_out_without_a_basis(sqlite_template: Path) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=25,
             stateful_step_count=14,
             deadline=None,
             # A shorter story would be easier to read, and takes minutes to find.

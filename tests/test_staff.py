@@ -28,6 +28,9 @@ from plugin.store.staff import (
 from webhooks.audience import OPEN, SIGNED
 from webhooks.staff import ANY_STAFF, communities_for, staff_only
 
+# What differs between the databases is told in the stories of the store, the engine and the journey.
+ONLY_ON = "sqlite"
+
 EMAIL = "edith@hub.example.org"
 PASSWORD = "four plain words will do"
 

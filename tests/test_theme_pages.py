@@ -23,6 +23,9 @@ from plugin.store.themes import (
     theme_versions_of,
 )
 
+# What differs between the databases is told in the stories of the store, the engine and the journey.
+ONLY_ON = "sqlite"
+
 WORDS = "/moderators/themes/hub/words"
 SPEAKERS = {"carer": "I care for my dad.", "nurse": "I am a ward nurse.", "patient": "I am a patient on the ward."}
 
