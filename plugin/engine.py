@@ -179,7 +179,7 @@ def start(
             _registered.add(name)
     for name in chores.keys() - _by_clock.keys():
         _by_clock[name] = DBOS.workflow(name=name)(_chore(name))
-    DBOS(config=config)
+    _current["dbos"] = DBOS(config=config)
     logging.getLogger("dbos").addFilter(_not_said_yet)
     DBOS.launch()
     for name, queue in QUEUES.items():
@@ -202,7 +202,11 @@ def start(
 def stop(patience: int = 5) -> None:
     """Stop taking jobs and wait `patience` seconds for the running ones; what is left is taken up at the next start."""
     _watch.stop()
+    threads = _current["dbos"]._executor_field if _current else None
     DBOS.destroy(workflow_completion_timeout_sec=patience)
+    # DBOS lets go of its threads; a job that is still at work uses the caller's database.
+    if threads:
+        threads.shutdown(wait=True)
     _current.clear()
 
 

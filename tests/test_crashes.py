@@ -50,7 +50,7 @@ class Server:
             time.sleep(0.05)
 
     def is_well(self) -> bool:
-        with suppress(requests.ConnectionError):
+        with suppress(requests.ConnectionError, requests.Timeout):
             return requests.get(f"{self.url}/healthz", timeout=5).ok
         return False
 
