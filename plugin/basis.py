@@ -1,7 +1,7 @@
 """Whether something may be sent, and on what basis. Asked at the moment of every sending, and only here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from plugin.consent import Receipt, allows, answers
@@ -52,6 +52,16 @@ def basis_for(sending: Sending) -> Basis | Withheld:
     if sending.kind == "urgent":
         return "duty" if sending.is_urgent else Withheld("the comment was edited and is no longer urgent")
     return _to_editors(sending)
+
+
+def basis_on_desk(sending: Sending) -> Basis | Withheld:
+    """Return on what basis the community's own editors may read this on their desk, where nothing is sent anywhere.
+
+    What was written before we were attached stands there under that heading, and what is urgent stands on top.
+    """
+    if sending.state == "deleted":
+        return Withheld("the comment is gone", is_final=True)
+    return _to_editors(replace(sending, kind="forward", is_insight=True, is_urgent=False))
 
 
 def _to_editors(sending: Sending) -> Basis | Withheld:

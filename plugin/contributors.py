@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from plugin.basis import Sending, basis_for
 from plugin.consent import Credit, Purpose, Receipt, answers
 from plugin.deciding import Decided, Decision
-from plugin.delivery import CARRY_WORDS, call_back, put_up, tell_contributor
+from plugin.delivery import CARRY_WORDS, call_back, put_up
+from plugin.desk import reopen
 from plugin.model import Tag
-from plugin.outcomes import MEANINGS, Step
+from plugin.outcomes import Step
 from plugin.service import Service
 from plugin.store.addresses import address_of
 from plugin.store.authors import erase_author
@@ -23,9 +24,9 @@ from plugin.store.comments import StoredComment, comment_ids_by, comments_by, er
 from plugin.store.communities import Community
 from plugin.store.consents import credits_for, give, receipts_for, set_credit
 from plugin.store.discussions import StoredDiscussion, discussion_by_id
-from plugin.store.insights import author_of, insights_by, sendings_of
+from plugin.store.insights import insights_by, sendings_of
 from plugin.store.outbox import Recall, recalls_of, sent_moments
-from plugin.store.steps import steps_of, take_step
+from plugin.store.steps import steps_of
 from plugin.store.tags import decide_tag, decisions_for
 from plugin.telling import tell_tags
 
@@ -113,6 +114,8 @@ def answer(
     insight_id = insights_by(conn, [comment_id]).get(comment_id)
     if insight_id is not None:
         put_up(service, conn, community, insight_id)
+        if any(not yes and known.get(purpose) and known[purpose].given for purpose, yes in given.items()):
+            reopen(service, conn, insight_id, by="author", at=at)
     tell_tags(service, conn, community, comment_id)
 
 
@@ -139,21 +142,6 @@ def choose_roles(
             tag = Tag(type_, 1.0, None, "author", source="author")
             decide_tag(conn, comment_id, tag, decided, source="author", by="author", at=at)
     tell_tags(service, conn, community, comment_id)
-
-
-def record_step(service: Service, conn: sa.Connection, insight_id: int, step: Step, *, by: str, seen: str) -> None:
-    """Take a step with an insight, and put up the news for its author where they want it at once.
-
-    Raises what plugin.store.steps.take_step raises.
-    """
-    take_step(conn, insight_id, step, by=by, seen=seen)
-    author = author_of(conn, insight_id)
-    if author is None or not MEANINGS[step.state].is_news:
-        return
-    author_id, community_id = author
-    address = address_of(conn, service.vault, author_id)
-    if address and address.verified_at and address.frequency == "each":
-        tell_contributor(service, conn, community_id, author_id)
 
 
 def erase(service: Service, conn: sa.Connection, community: Community, author_id: int, at: datetime) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 import structlog
 
-from plugin.basis import Withheld, basis_for
+from plugin.basis import Withheld, basis_for, basis_on_desk
 from plugin.channels import CHANNELS
 from plugin.channels.email import DeliveryError, Mail
 from plugin.engine import Again
@@ -16,6 +16,7 @@ from plugin.letters import mail_for
 from plugin.service import Service
 from plugin.store.addresses import Frequency, mark_told, save_address
 from plugin.store.communities import Community
+from plugin.store.desk import put_on_desk
 from plugin.store.insights import Kind, sendings_of
 from plugin.store.opening import writing
 from plugin.store.outbox import CONTRIBUTOR, MailKind, Waiting, mails_about, mark_mail, put_out, waiting_mail
@@ -30,6 +31,8 @@ log = structlog.get_logger()
 def put_up(service: Service, conn: sa.Connection, community: Community, insight_id: int) -> None:
     """Put the mail up that an insight calls for now, and call back what must not stay; asked again when it is sent."""
     sending = sendings_of(conn, [insight_id], "forward")[insight_id]
+    if (sending.is_insight or sending.is_urgent) and not isinstance(basis_on_desk(sending), Withheld):
+        put_on_desk(conn, insight_id, datetime.now(UTC))
     kind: Kind = "urgent" if sending.is_urgent else "forward"
     basis = basis_for(sendings_of(conn, [insight_id], kind)[insight_id])
     if isinstance(basis, Withheld):

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from plugin.community_lexicons import Lexicon, lexicon_of
 from plugin.deciding import Decision
 from plugin.delivery import call_back, put_up
+from plugin.desk import reopen
 from plugin.events import (
     CommentApproved,
     CommentEdited,
@@ -37,6 +38,7 @@ from plugin.store.authors import author_id_of, mark_left, merge_authors, save_au
 from plugin.store.comments import Kept, comment_ids_by, kept_comment, mark_asked, place_comment, save_standing
 from plugin.store.communities import Community, community_by_id
 from plugin.store.consents import save_choice
+from plugin.store.desk import insight_answered
 from plugin.store.discussions import save_discussion
 from plugin.store.events import close_event, received
 from plugin.store.insights import insights_by, save_insight
@@ -44,6 +46,7 @@ from plugin.store.kept import take_mark
 from plugin.store.links import close_links
 from plugin.store.opening import writing
 from plugin.store.prompts import count_prompt
+from plugin.store.searching import index_words
 from plugin.store.tags import decide_tag, decisions_for
 from plugin.store.themes import read_comment
 from plugin.telling import tell_tags
@@ -104,6 +107,8 @@ def take_comment(telling: Telling, event: WholeComment) -> int:
         _weigh(telling, kept, standing, heard)
         text_at = standing.text_at or telling.at
         read_comment(telling.conn, telling.community.id, kept.id, standing.text, text_at, heard.personal_data)
+    if kept.standing.text is None and event.source != "backfill":
+        _wake(telling, kept.id)
     tell_tags(telling.service, telling.conn, telling.community, kept.id)
     return kept.id
 
@@ -236,8 +241,20 @@ def _weigh(telling: Telling, kept: Kept, standing: Standing, heard: Heard) -> No
         text_at=standing.text_at or telling.at,
         at=telling.at,
     )
-    if insight_id is not None:
-        put_up(telling.service, telling.conn, telling.community, insight_id)
+    if insight_id is None:
+        return
+    if standing.text is not None:
+        index_words(telling.conn, telling.service.vault, kept.id, standing.text)
+    put_up(telling.service, telling.conn, telling.community, insight_id)
+    if kept.standing.text is not None and kept.standing.text != standing.text:
+        reopen(telling.service, telling.conn, insight_id, by="author", at=telling.at)
+
+
+def _wake(telling: Telling, comment_id: int) -> None:
+    """Let an insight come back to the desk that somebody has just replied to."""
+    answered = insight_answered(telling.conn, comment_id)
+    if answered is not None:
+        reopen(telling.service, telling.conn, answered, by="forum", at=telling.at)
 
 
 HANDLERS: dict[type[Event], Callable[[Telling, Any], int | None]] = {

@@ -100,7 +100,7 @@ def copy_of(found: StoredInsight, public_url: str) -> ForwardedCopy:
         kind=stored.insight.kind if stored.insight else "none",
         personal_data=personal_data_in(stored.comment.text, known_names=found.names),
         discussion=found.discussion.discussion,
-        desk_url=f"{public_url}/{PLACES[found.kind]}/{found.id}",
+        desk_url=f"{public_url}{_place(found)}",
         credit=found.credit,
         name=stored.author.display_name,
         receipts=found.sending.receipts,
@@ -209,12 +209,15 @@ def _own_page(service: Service, conn: sa.Connection, community: Community, autho
     return f"{service.public_url}/members/{community.slug}/mine/{token}"
 
 
+def _place(found: StoredInsight) -> str:
+    # What is urgent is read beside its mail, by moderators; the desk knows an insight by its own number.
+    return f"/moderators/urgent/{found.mail_id}" if found.kind == "urgent" else f"/desk/insights/{found.insight_id}"
+
+
 def _evidence(found: StoredInsight) -> tuple[Evidence, ...]:
     about = found.stored.urgency if found.kind == "urgent" else found.stored.insight
     return about.evidence if about else ()
 
-
-PLACES = {"forward": "desk/insights", "urgent": "moderators/urgent"}
 
 LETTERS: dict[MailKind, Letter] = {
     # The subject says nothing of who speaks: it shows on a lock screen (RULINGS).

@@ -17,6 +17,7 @@ from plugin.service import Service
 from plugin.store.communities import Community, add_community, add_secret
 from plugin.store.opening import reading, writing
 from plugin.store.prompts import prompt_figures
+from plugin.store.tables import outbox
 from webhooks.practice import publish
 
 PAGE = "https://hub.example.org/blogs/co-production"
@@ -275,15 +276,22 @@ def test_editors_see_what_was_forwarded_and_what_became_of_the_mail(discussion: 
     assert f'href="{PAGE}#c1"' in insight
 
 
-def test_what_is_urgent_is_the_moderators_and_not_on_the_desk(forum: Forum, service: Service, worker, sign_in) -> None:
+def test_what_is_urgent_is_mailed_to_the_moderators_alone_and_stands_on_the_desk(
+    forum: Forum, service: Service, worker, sign_in
+) -> None:
     forum.posted(DANGER)
     worker()
-    assert "cannot breathe" not in said_on(sign_in("editor").get("/desk/").text)
+    assert "cannot breathe" in said_on(sign_in("editor").get("/desk/").text)
+    assert [row.recipient for row in mails_put_up(service)] == ["moderators@hub.example.org"]
     moderator = sign_in("moderator")
     assert "cannot breathe" in said_on(moderator.get("/moderators/urgent/1").text)
     assert urgent_page(service) == "/moderators/urgent/1"
     assert "May be urgent" in moderator.get("/moderators/discussions/1").text
-    assert sign_in("editor").get("/desk/insights/1").status_code == 404
+
+
+def mails_put_up(service: Service):
+    with reading(service.db) as conn:
+        return conn.execute(sa.select(outbox)).all()
 
 
 def test_the_desk_is_paged_from_the_newest_back(forum: Forum, worker, sign_in) -> None:

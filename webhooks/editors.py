@@ -9,16 +9,18 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from plugin.basis import Withheld, basis_for
+from plugin.basis import Withheld, basis_on_desk
 from plugin.channels.email import Post
-from plugin.contributors import record_step
+from plugin.desk import Actor, take
 from plugin.forwarding import ForwardedCopy
 from plugin.letters import copy_of
 from plugin.outcomes import LONGEST_SAID, MEANINGS, NotAllowed, NotSaid, State, Step, steps_from
-from plugin.store.insights import StoredInsight, insight_by_id, insights_of
+from plugin.store.desk import Stale, item_of
+from plugin.store.insights import StoredInsight, on_desk
+from plugin.store.listing import Wanted, listed
 from plugin.store.opening import reading, writing
 from plugin.store.outbox import confirm_recall, confirmed_at, waiting_mail
-from plugin.store.steps import StateMoved, steps_of
+from plugin.store.steps import steps_of
 from plugin.wording import one_line
 from webhooks.staff import communities_for, staff_only
 from webhooks.wiring import service
@@ -51,27 +53,29 @@ def insights() -> str:
     before = request.args.get("before", type=int)
     mine = [community.id for community in communities_for("editor")]
     with reading(service().db) as conn:
-        found = insights_of(conn, service().vault, mine, kind="forward", limit=ON_A_PAGE, before_id=before)
+        found = on_desk(
+            conn, service().vault, listed(conn, service().vault, mine, Wanted(), limit=ON_A_PAGE, before=before)
+        )
     return render_template(
         "desk/insights.html",
         items=[_item(one) for one in found],
-        older=found[-1].id if len(found) == ON_A_PAGE else None,
+        older=found[-1].insight_id if len(found) == ON_A_PAGE else None,
         is_first_page=before is None,
         mails_are_written_to=mail_folder(service().post),
     )
 
 
-@desk.get("/insights/<int:outbox_id>")
+@desk.get("/insights/<int:insight_id>")
 @staff_only("editor")
-def insight(outbox_id: int) -> str:
+def insight(insight_id: int) -> str:
     """Show one insight as it was forwarded, and what was done with it."""
     with reading(service().db) as conn:
-        return _page(conn, _mine(conn, outbox_id))
+        return _page(conn, _mine(conn, insight_id))
 
 
-@desk.post("/insights/<int:outbox_id>/steps")
+@desk.post("/insights/<int:insight_id>/steps")
 @staff_only("editor")
-def step(outbox_id: int) -> ResponseReturnValue:
+def step(insight_id: int) -> ResponseReturnValue:
     """Say what was done with an insight; its contributor is told of most of it."""
     said = {field: _said(field) for field in ("title", "link", "body", "reason")}
     state = request.form.get("state", "")
@@ -81,18 +85,18 @@ def step(outbox_id: int) -> ResponseReturnValue:
         cast(State, state), datetime.now(UTC), **{field: said[field] for field in MEANINGS[cast(State, state)].needs}
     )
     with writing(service().db) as conn:
-        found = _mine(conn, outbox_id)
-        seen = request.form.get("seen", found.state)
+        found = _mine(conn, insight_id)
+        actor = Actor(f"staff:{current_user.id}", taken.at, request.form.get("seen", type=int))
         try:
-            record_step(service(), conn, found.insight_id, taken, by=f"staff:{current_user.id}", seen=seen)
+            take(service(), conn, found.insight_id, taken, actor)
         except NotSaid as missing:
             return _page(conn, found, error=str(missing), field=missing.field, state=taken.state, said=said), 422
         except NotAllowed as wrong:
             return _page(conn, found, error=str(wrong), said=said), 409
-        except StateMoved:
+        except Stale:
             sentence = f"Somebody else was quicker: it is “{MEANINGS[found.state].label}” by now. Nothing was changed."
             return _page(conn, found, error=sentence, state=taken.state, said=said), 409
-    return redirect(url_for("editors.insight", outbox_id=outbox_id, _anchor="became"), 303)
+    return redirect(url_for("editors.insight", insight_id=insight_id, _anchor="became"), 303)
 
 
 @desk.get("/recalls/<int:outbox_id>")
@@ -150,6 +154,7 @@ def _page(
         meanings=MEANINGS,
         steps=steps_of(conn, [found.insight_id])[found.insight_id],
         ways=steps_from(found.state),
+        version=_version(conn, found.insight_id),
         error=error,
         field=field,
         chosen=state,
@@ -158,12 +163,18 @@ def _page(
     )
 
 
-def _mine(conn: sa.Connection, outbox_id: int) -> StoredInsight:
+def _mine(conn: sa.Connection, insight_id: int) -> StoredInsight:
     mine = {community.id for community in communities_for("editor")}
-    found = insight_by_id(conn, service().vault, outbox_id)
-    if found is None or found.kind != "forward" or found.discussion.community_id not in mine:
+    item = item_of(conn, insight_id)
+    found = on_desk(conn, service().vault, [insight_id])
+    if item is None or item.on_desk_at is None or item.community_id not in mine or not found:
         abort(404)
-    return found
+    return found[0]
+
+
+def _version(conn: sa.Connection, insight_id: int) -> int:
+    item = item_of(conn, insight_id)
+    return item.version if item else 0
 
 
 def _recalled(conn: sa.Connection, outbox_id: int) -> None:
@@ -179,7 +190,7 @@ def _said(field: str) -> str | None:
 
 def _withheld(found: StoredInsight) -> str | None:
     """Return why the words may not be read now, or None where they may."""
-    basis = basis_for(found.sending)
+    basis = basis_on_desk(found.sending)
     return basis.reason if isinstance(basis, Withheld) else None
 
 
@@ -190,7 +201,7 @@ def _item(found: StoredInsight) -> Item:
     if len(telling) > LONGEST_TELLING:
         telling = telling[:LONGEST_TELLING].rstrip() + "…"
     shown = None if _withheld(found) else telling
-    return Item(found.id, copy, found.found_at, status_words(found), MEANINGS[found.state].label, shown)
+    return Item(found.insight_id, copy, found.found_at, status_words(found), MEANINGS[found.state].label, shown)
 
 
 STATUSES: dict[str | None, str] = {

@@ -12,6 +12,7 @@ from plugin.ordering import Standing
 from plugin.store.authors import author_from
 from plugin.store.insights_rows import insight_from, urgency_from
 from plugin.store.opening import insert_into
+from plugin.store.searching import forget_words
 from plugin.store.tables import (
     authors,
     comments,
@@ -143,6 +144,7 @@ def save_standing(conn: sa.Connection, comment_id: int, standing: Standing) -> N
     )
     if standing.text is None:
         _forget_digests(conn, [comment_id])
+        forget_words(conn, [comment_id])
 
 
 def place_comment(
@@ -208,6 +210,7 @@ def erase_comments(conn: sa.Connection, author_id: int, at: datetime) -> None:
             # Whatever would go with the row goes now. An event keeps nothing but its key.
             if any(key.column is comments.c.id and key.ondelete == "CASCADE" for key in column.foreign_keys):
                 conn.execute(sa.delete(table).where(column.in_(theirs)))
+    forget_words(conn, sa.select(comments.c.id).where(comments.c.author_id == author_id))
     nothing = dict.fromkeys(("text", "text_at", "url", "parent_native_id", "author_id", "shown_state", "shown_at"))
     gone = {"state": "deleted", "deleted_at": at, "erased_at": at, "approved_at": None, "held_at": None}
     conn.execute(sa.update(comments).where(comments.c.author_id == author_id).values(**nothing, **gone))
@@ -217,6 +220,7 @@ def forget_old_words(conn: sa.Connection, before: datetime) -> int:
     """Let go of the words of every comment that was last changed before a moment, and return how many there were."""
     old = sa.and_(comments.c.text.is_not(None), comments.c.text_at < before)
     _forget_digests(conn, sa.select(comments.c.id).where(old))
+    forget_words(conn, sa.select(comments.c.id).where(old))
     return conn.execute(sa.update(comments).where(old).values(text=None)).rowcount
 
 

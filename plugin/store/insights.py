@@ -1,9 +1,9 @@
 """What people shared that the editors could use."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -17,24 +17,25 @@ from plugin.store.consents import credits_for, receipts_for
 from plugin.store.discussions import StoredDiscussion, discussion_by_id
 from plugin.store.outbox import Status
 from plugin.store.tables import authors, comments, communities, discussions, insights, outbox
+from plugin.store.tags import note_types
 
 Kind = Literal["forward", "urgent"]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredInsight:
-    """One mail about one insight: what was shared, where, and what became of the mail.
+    """One insight, for one kind of mail about it: what was shared, where, and what became of the mail, if there is one.
 
     `names` are those of everybody who wrote in the discussion, so that they can be taken out of its words. `sending`
     is what holds of it now, `credit` how its author wants to be credited, None where they did not choose.
     """
 
-    id: int
+    mail_id: int | None
     stored: StoredComment
     discussion: StoredDiscussion
     found_at: datetime
     kind: Kind
-    status: Status
+    status: Status | None
     reason: str | None
     finished_at: datetime | None
     names: frozenset[str]
@@ -131,48 +132,55 @@ def save_insight(
     }
     if known is not None:
         conn.execute(sa.update(insights).where(insights.c.id == known).values(**found))
-        return known
-    insert = sa.insert(insights).values(community_id=community_id, comment_id=comment_id, found_at=at, **found)
-    new: int = conn.execute(insert.returning(insights.c.id)).scalar_one()
-    return new
-
-
-def insights_of(
-    conn: sa.Connection,
-    vault: Vault,
-    community_ids: Collection[int],
-    *,
-    kind: Kind = "forward",
-    limit: int = 50,
-    before_id: int | None = None,
-) -> list[StoredInsight]:
-    """Return the mails of one kind about insights of these communities, the newest first.
-
-    Args:
-        conn: to read from.
-        vault: to read a chosen name with.
-        community_ids: whose.
-        kind: to the editors (forward) or to the moderators (urgent).
-        limit: how many at most.
-        before_id: only those with a smaller id, for the next page.
-    """
-    theirs = (insights.c.community_id.in_(community_ids), outbox.c.kind == kind)
-    query = _mails().where(*theirs).order_by(outbox.c.id.desc()).limit(limit)
-    if before_id is not None:
-        query = query.where(outbox.c.id < before_id)
-    return _read(conn, vault, query)
+    else:
+        insert = sa.insert(insights).values(community_id=community_id, comment_id=comment_id, found_at=at, **found)
+        known = conn.execute(insert.returning(insights.c.id)).scalar_one()
+    note_types(conn, [comment_id])
+    return known
 
 
 def insight_by_id(conn: sa.Connection, vault: Vault, outbox_id: int) -> StoredInsight | None:
-    """Return one mail about an insight, or None where there is none or its words are gone."""
+    """Return what one mail is about, or None where there is no such mail or its words are gone."""
     found = _read(conn, vault, _mails().where(outbox.c.id == outbox_id))
     return found[0] if found else None
 
 
+def on_desk(conn: sa.Connection, vault: Vault, insight_ids: Sequence[int]) -> list[StoredInsight]:
+    """Return these insights as the desk shows them, in this order; those whose words are gone are left out."""
+    found = {one.insight_id: one for one in _read(conn, vault, _desk().where(insights.c.id.in_(insight_ids)))}
+    return [found[insight_id] for insight_id in insight_ids if insight_id in found]
+
+
+def _desk() -> sa.Select[*tuple[object, ...]]:
+    # The mail to the community's editors; other copies, to one of them or to a program, have rows of their own.
+    first = (
+        sa.select(sa.func.min(outbox.c.id))
+        .where(outbox.c.insight_id == insights.c.id, outbox.c.kind == "forward")
+        .correlate(insights)
+        .scalar_subquery()
+    )
+    query = sa.select(*_columns(sa.literal("forward").label("kind"))).select_from(
+        insights.join(comments, comments.c.id == insights.c.comment_id)
+        .join(discussions, discussions.c.id == comments.c.discussion_id)
+        .outerjoin(outbox, outbox.c.id == first)
+    )
+    return query.where(comments.c.text.is_not(None))
+
+
 def _mails() -> sa.Select[*tuple[object, ...]]:
-    query = sa.select(
+    query = sa.select(*_columns(outbox.c.kind)).select_from(
+        outbox.join(insights, insights.c.id == outbox.c.insight_id)
+        .join(comments, comments.c.id == insights.c.comment_id)
+        .join(discussions, discussions.c.id == comments.c.discussion_id)
+    )
+    # A comment that was deleted since keeps its row but has no words left to show.
+    return query.where(comments.c.text.is_not(None))
+
+
+def _columns(kind: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[Any], ...]:
+    return (
         outbox.c.id,
-        outbox.c.kind,
+        kind,
         outbox.c.status,
         outbox.c.reason,
         outbox.c.finished_at,
@@ -181,13 +189,7 @@ def _mails() -> sa.Select[*tuple[object, ...]]:
         insights.c.found_at,
         insights.c.comment_id,
         comments.c.discussion_id,
-    ).select_from(
-        outbox.join(insights, insights.c.id == outbox.c.insight_id)
-        .join(comments, comments.c.id == insights.c.comment_id)
-        .join(discussions, discussions.c.id == comments.c.discussion_id)
     )
-    # A comment that was deleted since keeps its row but has no words left to show.
-    return query.where(comments.c.text.is_not(None))
 
 
 def _read(conn: sa.Connection, vault: Vault, query: sa.Select[*tuple[object, ...]]) -> list[StoredInsight]:
@@ -205,7 +207,7 @@ def _read(conn: sa.Connection, vault: Vault, query: sa.Select[*tuple[object, ...
     }
     return [
         StoredInsight(
-            id=row.id,
+            mail_id=row.id,
             stored=stored[row.comment_id],
             discussion=places[row.discussion_id][0],
             found_at=row.found_at,

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, cast
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from flask_security.models import sqla as security_models
 
 from plugin.store.communities import Community, all_communities
-from plugin.store.tables import Base, Moment, communities, metadata
+from plugin.store.tables import Base, Moment, communities, insights, metadata
 
 StaffRole = Literal["editor", "moderator", "admin"]
 ROLES: tuple[StaffRole, ...] = ("editor", "moderator", "admin")
@@ -108,6 +109,7 @@ def remove_staff(conn: sa.Connection, email: str) -> bool:
     user_id = account_id(conn, email)
     if user_id is None:
         return False
+    conn.execute(sa.update(insights).where(insights.c.assignee_id == user_id).values(assignee_id=None))
     conn.execute(sa.delete(roles_of_users).where(roles_of_users.c.user_id == user_id))
     conn.execute(sa.delete(users).where(users.c.id == user_id))
     return True
@@ -136,6 +138,24 @@ def all_staff(conn: sa.Connection) -> list[StaffAccount]:
 def has_role(conn: sa.Connection, user_id: int, role: StaffRole) -> bool:
     """Return whether somebody has this role anywhere; an admin has them all."""
     return bool(conn.scalar(sa.select(sa.exists(_lines(user_id, role)))))
+
+
+def may_edit(conn: sa.Connection, user_id: int, community_id: int) -> bool:
+    """Return whether somebody is an editor of a community."""
+    return bool(conn.scalar(sa.select(sa.exists(_lines_in(user_id, "editor", community_id)))))
+
+
+def editors_of(conn: sa.Connection, community_ids: Collection[int]) -> dict[int, str]:
+    """Return who is an editor of any of these communities: account and address, by address."""
+    theirs = sa.or_(staff_access.c.community_id.is_(None), staff_access.c.community_id.in_(community_ids))
+    query = (
+        sa.select(users.c.id, users.c.email)
+        .join(staff_access, staff_access.c.user_id == users.c.id)
+        .where(staff_access.c.role.in_(("editor", "admin")), theirs)
+        .distinct()
+        .order_by(users.c.email)
+    )
+    return {row.id: row.email for row in conn.execute(query)}
 
 
 def communities_open_to(conn: sa.Connection, user_id: int, role: StaffRole) -> list[Community]:
@@ -169,6 +189,11 @@ def _lines(user_id: int, role: StaffRole) -> sa.Select[int | None]:
     return sa.select(staff_access.c.community_id).where(
         staff_access.c.user_id == user_id, staff_access.c.role.in_((role, "admin"))
     )
+
+
+def _lines_in(user_id: int, role: StaffRole, community_id: int) -> sa.Select[int | None]:
+    theirs = sa.or_(staff_access.c.community_id.is_(None), staff_access.c.community_id == community_id)
+    return _lines(user_id, role).where(theirs)
 
 
 def _live(token: str, now: datetime) -> sa.ColumnElement[bool]:

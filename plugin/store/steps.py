@@ -5,35 +5,19 @@ from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
-from plugin.outcomes import Step, check_step
+from plugin.outcomes import Step
 from plugin.store.tables import comments, discussions, insight_steps, insights
 
 
-class StateMoved(Exception):  # noqa: N818 - named for the fact
-    """Somebody else took a step meanwhile. `state` is where the insight stands now."""
-
-    def __init__(self, state: str) -> None:
-        super().__init__("the insight has moved on")
-        self.state = state
-
-
-def take_step(conn: sa.Connection, insight_id: int, step: Step, *, by: str, seen: str | None = None) -> int:
-    """Take a step with an insight and return the step's id.
+def add_step(conn: sa.Connection, insight_id: int, step: Step, *, by: str) -> int:
+    """Write down a step with an insight and return its id; plugin.desk.take asks first whether it is allowed.
 
     Args:
         conn: inside a transaction.
         insight_id: with which insight.
-        step: which step; plugin.outcomes says which may follow which, and raises where it may not.
-        by: who, as `staff:<id>`.
-        seen: the state that they saw when they decided; raises StateMoved where it is another by now.
+        step: which step.
+        by: who, as `staff:<id>`, or `forum` and `author` for what they bring about.
     """
-    state = conn.scalar(sa.select(insights.c.state).where(insights.c.id == insight_id).with_for_update())
-    if state is None:
-        raise LookupError(insight_id)
-    if seen is not None and seen != state:
-        raise StateMoved(state)
-    check_step(state, step)
-    conn.execute(sa.update(insights).where(insights.c.id == insight_id).values(state=step.state))
     insert = sa.insert(insight_steps).values(insight_id=insight_id, by=by, **asdict(step))
     new: int = conn.execute(insert.returning(insight_steps.c.id)).scalar_one()
     return new

@@ -218,6 +218,16 @@ insights = sa.Table(
     _when("text_at"),
     _when("found_at"),
     sa.Column("state", sa.String(16), nullable=False, server_default="new"),
+    # When it first lay on the editors' desk; empty for as long as nothing lets them read it.
+    _when("on_desk_at", nullable=True),
+    # Counts what was done with it at the desk, so that nobody overwrites what they have not seen.
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    # Whose it is, of `staff_users`; emptied when their account goes. SQLite cannot add a foreign key to a table.
+    sa.Column("assignee_id", sa.Integer, index=True),
+    # Out of the way until then, or until a reply to the comment; `is_snoozed` without a moment: until a reply only.
+    sa.Column("is_snoozed", sa.Boolean, nullable=False, server_default=sa.false()),
+    _when("snoozed_until", nullable=True),
+    sa.Index("ix_insights_desk", "community_id", "state", "on_desk_at"),
 )
 
 # Append-only: what was done with an insight (plugin/outcomes.py has the table of steps). The newest row's state is
@@ -481,4 +491,156 @@ summary_lines = sa.Table(
     sa.Column("start", sa.Integer, nullable=False),
     sa.Column("end", sa.Integer, nullable=False),
     sa.Column("digest", sa.String(64)),
+)
+
+# Whom the author of an insight said they are, by the newest words and decisions: what the desk is filtered by. It
+# follows from `tag_decisions`, and is written where they are.
+insight_types = sa.Table(
+    "insight_types",
+    metadata,
+    sa.Column("insight_id", sa.ForeignKey("insights.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("type", sa.String(64), primary_key=True),
+    sa.Index("ix_insight_types_type", "type", "insight_id"),
+    sqlite_with_rowid=False,
+)
+
+# Two insights that say the same, for as long as they are merged: what is done with `into_id` is done with both. Their
+# own rows, consents and credits are left as they are, so that taking them apart needs no more than this row to go.
+insight_merges = sa.Table(
+    "insight_merges",
+    metadata,
+    sa.Column("insight_id", sa.ForeignKey("insights.id", ondelete="CASCADE"), primary_key=True),
+    _of("into_id", "insights"),
+    sa.Column("by", sa.String(128), nullable=False),
+    _when("at"),
+)
+
+# What editors write to one another about an insight, sealed: it never leaves the desk.
+desk_notes = sa.Table(
+    "desk_notes",
+    metadata,
+    _id(),
+    _of("insight_id", "insights"),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("by", sa.String(128), nullable=False),
+    _when("at"),
+)
+
+# What editors answered the author of an insight, sealed: it stands on the author's own page.
+desk_replies = sa.Table(
+    "desk_replies",
+    metadata,
+    _id(),
+    _of("insight_id", "insights"),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("by", sa.String(128), nullable=False),
+    _when("at"),
+)
+
+# Replies that a community's editors wrote once and use often, with places for what differs: plugin/replying.py.
+saved_replies = sa.Table(
+    "saved_replies",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    sa.Column("title", sa.String(100), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("by", sa.String(128), nullable=False),
+    _when("at"),
+    sa.UniqueConstraint("community_id", "title"),
+)
+
+# Filters of the desk under a name: somebody's own, or for all editors of the communities that they may see.
+saved_views = sa.Table(
+    "saved_views",
+    metadata,
+    _id(),
+    sa.Column("user_id", sa.ForeignKey("staff_users.id", ondelete="CASCADE"), nullable=False, index=True),
+    _of("community_id", "communities", nullable=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("query", sa.Text, nullable=False),
+    _when("at"),
+    sa.UniqueConstraint("user_id", "name"),
+)
+
+# Who has an insight open, for the notice that somebody else does.
+desk_presence = sa.Table(
+    "desk_presence",
+    metadata,
+    sa.Column("insight_id", sa.ForeignKey("insights.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("staff_users.id", ondelete="CASCADE"), primary_key=True),
+    _when("at"),
+    sqlite_with_rowid=False,
+)
+
+# How each editor wants to hear of new insights: `frequency` is each, daily, weekly or never. No row: never, because
+# the community's editorial address has them each as they come. `told_up_to` is when what they were last told of came.
+desk_letters = sa.Table(
+    "desk_letters",
+    metadata,
+    sa.Column("user_id", sa.ForeignKey("staff_users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("frequency", sa.String(16), nullable=False),
+    sa.Column("hour", sa.Integer, nullable=False, server_default="8"),
+    _when("told_up_to"),
+)
+
+# Programs that are told of insights by signed webhooks. The secret is sealed.
+receivers = sa.Table(
+    "receivers",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("sealed", sa.Text, nullable=False),
+    _when("created_at"),
+    _when("stopped_at", nullable=True),
+    sa.Column("stop_reason", sa.Text),
+    sa.UniqueConstraint("community_id", "name"),
+)
+
+# Who else is told of which insights: every condition that is set must hold. `target` is mail:<user>, assign:<user> or
+# webhook:<receiver>.
+routes = sa.Table(
+    "routes",
+    metadata,
+    _id(),
+    _of("community_id", "communities"),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("conditions", sa.JSON, nullable=False),
+    sa.Column("target", sa.String(64), nullable=False),
+    sa.Column("by", sa.String(128), nullable=False),
+    _when("at"),
+    sa.UniqueConstraint("community_id", "name"),
+)
+
+# What lets a person's program use the desk: the digest of each token, never the token.
+api_tokens = sa.Table(
+    "api_tokens",
+    metadata,
+    _id(),
+    sa.Column("user_id", sa.ForeignKey("staff_users.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("may_write", sa.Boolean, nullable=False),
+    _when("created_at"),
+    _when("expires_at"),
+    _when("used_at", nullable=True),
+)
+
+# Append-only: who did what, with keyed digests of what was there before and after, never the words. `link` signs the
+# row together with the one before it: a row that is changed or taken out breaks the chain.
+audit_trail = sa.Table(
+    "audit_trail",
+    metadata,
+    _id(),
+    _of("community_id", "communities", nullable=True),
+    sa.Column("by", sa.String(128), nullable=False),
+    sa.Column("act", sa.String(64), nullable=False),
+    sa.Column("subject", sa.String(64), nullable=False),
+    sa.Column("before", sa.String(64)),
+    sa.Column("after", sa.String(64)),
+    sa.Column("link", sa.String(64), nullable=False),
+    _when("at"),
+    sa.Index("ix_audit_trail_subject", "subject"),
 )

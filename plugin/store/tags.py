@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from plugin.deciding import PRECEDENCE, Decided, Decision, standing_tags
 from plugin.model import UNKNOWN, Tag, TagSource
-from plugin.store.tables import authors, comments, tag_decisions
+from plugin.store.tables import authors, comments, insight_types, insights, tag_decisions
 
 # What an author said of themselves. A profile speaks for each comment by itself.
 DISCLOSURES: tuple[TagSource, ...] = ("author", "moderator", "text")
@@ -71,6 +71,20 @@ def decide_tag(
             decided_at=at,
         )
     )
+    note_types(conn, [comment_id])
+
+
+def note_types(conn: sa.Connection, comment_ids: Collection[int]) -> None:
+    """Write down anew, for the insights in these comments, whom their authors say they are in them."""
+    of_comments = sa.select(insights.c.id, insights.c.comment_id).where(insights.c.comment_id.in_(comment_ids))
+    ids = {row.comment_id: row.id for row in conn.execute(of_comments)}
+    if not ids:
+        return
+    told, _ = _told_tags(conn, ids)
+    conn.execute(sa.delete(insight_types).where(insight_types.c.insight_id.in_(ids.values())))
+    rows = [{"insight_id": ids[comment_id], "type": tag.type} for comment_id, tags in told.items() for tag in tags]
+    if rows:
+        conn.execute(sa.insert(insight_types), rows)
 
 
 def tags_for(conn: sa.Connection, comment_ids: Collection[int]) -> dict[int, tuple[Tag, ...]]:
