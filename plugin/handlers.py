@@ -107,7 +107,7 @@ def take_comment(telling: Telling, event: WholeComment) -> int:
         _weigh(telling, kept, standing, heard)
         text_at = standing.text_at or telling.at
         read_comment(telling.conn, telling.community.id, kept.id, standing.text, text_at, heard.personal_data)
-    if kept.standing.text is None and event.source != "backfill":
+    if kept.standing.text is None and event.comment.parent_id and event.source != "backfill":
         _wake(telling, kept.id)
     tell_tags(telling.service, telling.conn, telling.community, kept.id)
     return kept.id
