@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -34,7 +35,7 @@ def put_up(service: Service, conn: sa.Connection, community: Community, insight_
     if (sending.is_insight or sending.is_urgent) and not isinstance(basis_on_desk(sending), Withheld):
         put_on_desk(conn, insight_id, datetime.now(UTC))
     kind: Kind = "urgent" if sending.is_urgent else "forward"
-    basis = basis_for(sendings_of(conn, [insight_id], kind)[insight_id])
+    basis = basis_for(replace(sending, kind=kind))
     if isinstance(basis, Withheld):
         if basis.is_final:
             call_back(service, conn, [insight_id])

@@ -70,6 +70,8 @@ def test_a_comment_that_is_gone_by_then_is_not_forwarded(
     forum: Forum, inbox: Inbox, worker: Callable[[], None]
 ) -> None:
     forum.removed(at=minute(9))
+    # PostgreSQL's workers take both up at once, and the mail could be gone before the removal is heard.
+    worker()
     forum.posted(DAD)
     worker()
     assert inbox.mails == []
