@@ -14,6 +14,7 @@ from plugin.service import Service
 from plugin.store.opening import open_database, reading
 from webhooks import (
     correcting,
+    desk_item,
     editors,
     held,
     kept,
@@ -105,6 +106,9 @@ def healthz() -> Response:
         conn.execute(sa.select(1))
     return jsonify(status="ok")
 
+
+# Their views stand on the blueprint of the desk, which knows them once they are imported.
+ON_THE_DESK = (desk_item,)
 
 BLUEPRINTS = (
     receive.door,
