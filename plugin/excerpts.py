@@ -12,6 +12,8 @@ Span = tuple[int, int]
 MOST_SHOWN = 1_200
 AROUND = 240
 LEFT_OUT = " […] "
+# Of what stands before the evidence, in few words of a long text.
+BEFORE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,26 @@ def excerpt_around(text: str, evidence: Iterable[Span]) -> tuple[str, tuple[Span
         ]
         cut += text[start:end]
     return cut + (LEFT_OUT.rstrip() if end < len(text) else ""), tuple(kept)
+
+
+def shortened(segments: Sequence[tuple[str, bool]], most: int) -> tuple[tuple[str, bool], ...]:
+    """Return what fits into so many characters of words in segments, from just before the first that is evidence.
+
+    Each segment has whether it is evidence; what is left out before and after is an ellipsis.
+    """
+    text = "".join(words for words, _ in segments)
+    if len(text) <= most:
+        return tuple(segments)
+    first = next((place for place, (_, is_evidence) in enumerate(segments) if is_evidence), 0)
+    told = sum(len(words) for words, _ in segments[:first])
+    start = _word_start(text, min(told - BEFORE, len(text) - most))
+    end = _word_end(text, start + most)
+    kept, place = [("…", False)] if start else [], 0
+    for words, is_evidence in segments:
+        piece = words[max(start - place, 0) : max(end - place, 0)]
+        kept += [(piece, is_evidence)] if piece else []
+        place += len(words)
+    return (*kept, *([("…", False)] if end < len(text) else []))
 
 
 def _windows(text: str, spans: Sequence[Span]) -> list[Span]:

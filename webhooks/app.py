@@ -14,7 +14,9 @@ from plugin.service import Service
 from plugin.store.opening import open_database, reading
 from webhooks import (
     correcting,
+    desk_bulk,
     desk_item,
+    desk_views,
     editors,
     held,
     kept,
@@ -108,7 +110,7 @@ def healthz() -> Response:
 
 
 # Their views stand on the blueprint of the desk, which knows them once they are imported.
-ON_THE_DESK = (desk_item,)
+ON_THE_DESK = (desk_item, desk_bulk, desk_views)
 
 BLUEPRINTS = (
     receive.door,

@@ -67,15 +67,25 @@ class Said:
 
 def item_of(conn: sa.Connection, insight_id: int, *, locked: bool = False) -> Item | None:
     """Return how an insight stands, or None where it is gone; `locked` keeps others from changing it meanwhile."""
-    query = sa.select(
-        *(insights.c[name] for name in ITEM),
-        sa.select(insight_merges.c.into_id)
-        .where(insight_merges.c.insight_id == insights.c.id)
-        .scalar_subquery()
-        .label("into_id"),
-    ).where(insights.c.id == insight_id)
+    query = _items().where(insights.c.id == insight_id)
     row = conn.execute(query.with_for_update(of=insights) if locked else query).first()
     return Item(**row._mapping) if row else None
+
+
+def items_of(conn: sa.Connection, insight_ids: Collection[int]) -> dict[int, Item]:
+    """Return how each of these insights stands, of those that are there."""
+    rows = conn.execute(_items().where(insights.c.id.in_(insight_ids)))
+    return {row.id: Item(**row._mapping) for row in rows}
+
+
+def count_merged(conn: sa.Connection, insight_ids: Collection[int]) -> dict[int, int]:
+    """Return how many are merged into each of these insights, of those into which any is."""
+    query = (
+        sa.select(insight_merges.c.into_id, sa.func.count().label("merged"))
+        .where(insight_merges.c.into_id.in_(insight_ids))
+        .group_by(insight_merges.c.into_id)
+    )
+    return {row.into_id: row.merged for row in conn.execute(query)}
 
 
 def changed(conn: sa.Connection, item: Item, seen: int | None, **values: Any) -> Item:
@@ -188,6 +198,11 @@ def insight_answered(conn: sa.Connection, comment_id: int) -> int | None:
     )
     found: int | None = conn.scalar(query)
     return found
+
+
+def _items() -> sa.Select[*tuple[object, ...]]:
+    into = sa.select(insight_merges.c.into_id).where(insight_merges.c.insight_id == insights.c.id).scalar_subquery()
+    return sa.select(*(insights.c[name] for name in ITEM), into.label("into_id"))
 
 
 ITEM = (

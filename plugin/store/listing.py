@@ -22,7 +22,8 @@ class Wanted:
 
     `states`: any of them, none means all. `assignee`: an account, or 0 for nobody's. `found_from` and `found_before`
     bound the moment at which it was found. `snoozed`: those that sleep instead of those that do not. `is_history`:
-    those from before the forum was attached instead of those since.
+    those from before the forum was attached instead of those since. `besides_urgent`: without what is urgent and
+    open, which stands on top of the desk.
     """
 
     states: tuple[State, ...] = ()
@@ -36,6 +37,7 @@ class Wanted:
     snoozed: bool = False
     urgent: bool | None = None
     is_history: bool = False
+    besides_urgent: bool = False
 
 
 def listed(
@@ -106,6 +108,8 @@ def _conditions(
     if wanted.words:
         # What is out of sight on the forum is not found by what it says.
         found += [having_words(conn, vault, wanted.words), comments.c.state.in_(("visible", "direct"))]
+    if wanted.besides_urgent:
+        found.append(sa.or_(insights.c.is_urgent.is_(False), insights.c.state.not_in(OPEN)))
     if wanted.urgent is not None:
         found.append(insights.c.is_urgent.is_(wanted.urgent))
     return found
