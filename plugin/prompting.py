@@ -31,6 +31,10 @@ class Host(Protocol):
         """Its home."""
 
     @property
+    def origins(self) -> Sequence[str]:
+        """Further sites of its own."""
+
+    @property
     def sign_up_url(self) -> str:
         """Where somebody makes an account."""
 
@@ -77,7 +81,7 @@ def prompt_for(community: Host, discussion: Discussion | None, url: str = "") ->
         discussion: the page, where we know it.
         url: what the page says its address is: used where it lies on the community's own site.
     """
-    return_to = return_address(discussion.url if discussion else url, community.base_url)
+    return_to = return_address(discussion.url if discussion else url, community.base_url, community.origins)
     # A guest is not told what a page is called that only members may open.
     is_open = discussion is not None and discussion.audience == "public"
     title = discussion.title if discussion and is_open else None
@@ -103,19 +107,33 @@ def question_mistake(question: str) -> str | None:
     return None
 
 
-def return_address(url: str, base_url: str) -> str:
-    """Return `url` where it lies on the exact origin of `base_url`, otherwise `base_url`: nobody is sent elsewhere."""
+def is_theirs(url: str, community: Host) -> bool:
+    """Return whether an address lies on a community's own sites."""
+    home = community.base_url
+    return url == home or return_address(url, home, community.origins) != home
+
+
+def return_address(url: str, base_url: str, origins: Sequence[str] = ()) -> str:
+    """Return `url` where it lies on the exact origin of `base_url` or on one of `origins`, otherwise `base_url`.
+
+    Nobody is sent elsewhere.
+    """
+    theirs = (_on_its_site(url, home) for home in (base_url, *origins))
+    return next((address for address in theirs if address), base_url)
+
+
+def _on_its_site(url: str, base_url: str) -> str | None:
     if len(url) > LONGEST_ADDRESS or BENT.search(url):
-        return base_url
+        return None
     try:
         there, home = urlsplit(url), urlsplit(base_url)
         if _origin(there) != _origin(home) or "@" in there.netloc:
-            return base_url
+            return None
     except ValueError:
-        return base_url
+        return None
     path = _unquoted(there.path)
     if BENT.search(path.replace(" ", "")) or DOUBLE_SLASH.search(path) or "/../" in f"{path}/":
-        return base_url
+        return None
     # The community's own spelling of its origin stands in what we hand on.
     return urlunsplit((home.scheme, home.netloc, there.path or "/", there.query, there.fragment))
 

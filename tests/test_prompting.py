@@ -18,6 +18,7 @@ PAGE = "https://hub.example.org/blogs/co-production?page=2#comments"
 class Hub:
     name: str = "The hub"
     base_url: str = HOME
+    origins: tuple[str, ...] = ()
     sign_up_url: str = "https://hub.example.org/register/"
     sign_in_url: str = "https://hub.example.org/login/?theme=calm"
     editorial_address: str = "editors@hub.example.org"

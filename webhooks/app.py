@@ -18,6 +18,7 @@ from webhooks import (
     desk_item,
     desk_views,
     editors,
+    embed,
     held,
     kept,
     members,
@@ -32,23 +33,10 @@ from webhooks import (
 )
 from webhooks.audience import open_to_all
 from webhooks.guests import limit_guests
+from webhooks.policies import POLICY
 from webhooks.settings import Settings
 from webhooks.wiring import NAME, service
 from webhooks.writing import writing_pages
-
-# Bootstrap's own pictures are data: addresses inside its style sheet.
-POLICY = {
-    "default-src": "'none'",
-    "img-src": "'self' data:",
-    "style-src": "'self'",
-    "script-src": "'self'",
-    "font-src": "'self'",
-    "connect-src": "'self'",
-    "frame-src": "'self'",
-    "form-action": "'self'",
-    "base-uri": "'none'",
-    "frame-ancestors": "'none'",
-}
 
 
 def create_app(settings: Settings, *, practising: bool = False) -> Flask:
@@ -67,7 +55,7 @@ def create_app(settings: Settings, *, practising: bool = False) -> Flask:
     Talisman(
         app,
         force_https=not settings.is_loopback,
-        content_security_policy=POLICY,
+        content_security_policy=dict(POLICY),
         content_security_policy_nonce_in=["script-src"],
         session_cookie_secure=not settings.is_loopback,
         frame_options=None,
@@ -116,6 +104,7 @@ BLUEPRINTS = (
     receive.door,
     pages.pages,
     members.members,
+    embed.embed,
     writing_pages,
     kept.kept,
     mine.mine,

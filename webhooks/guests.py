@@ -12,7 +12,7 @@ from flask_limiter.util import get_remote_address
 from werkzeug.exceptions import HTTPException
 
 from plugin.consent import Choice, Credit, CreditKind, Purpose
-from plugin.prompting import LONGEST_ADDRESS, Prompt, prompt_for, return_address
+from plugin.prompting import LONGEST_ADDRESS, Prompt, is_theirs, prompt_for
 from plugin.stakeholders import all_types, label_of, main_types, other_types
 from plugin.store.communities import Community, community_by_slug
 from plugin.store.discussions import StoredDiscussion, discussion_at
@@ -93,9 +93,10 @@ def invitation(slug: str, url: str | None = None) -> Invitation:
         if host is None:
             abort(404)
         place = discussion_at(conn, host.id, url)
-    is_theirs = url == host.base_url or return_address(url, host.base_url) != host.base_url
     # Another site's address goes no further, not even into an address of ours.
-    return Invitation(host, place, prompt_for(host, place.discussion if place else None, url), url if is_theirs else "")
+    return Invitation(
+        host, place, prompt_for(host, place.discussion if place else None, url), url if is_theirs(url, host) else ""
+    )
 
 
 def address_asked() -> str:

@@ -4,22 +4,25 @@ import secrets
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from flask import Response, abort, render_template, request, url_for
+from flask import Response, abort, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from werkzeug.exceptions import Gone
 
 from plugin.channels import CHANNELS
 from plugin.channels.email import DeliveryError, Mail
+from plugin.embedding import compose_address
+from plugin.prompting import origin_of
 from plugin.rendering import rendered
 from plugin.store.communities import Community, community_by_slug
-from plugin.store.discussions import discussion_at
+from plugin.store.discussions import discussion_at, discussion_by_id
 from plugin.store.kept import KeptWords, kept_by_key, leave_mark, let_go, opened
 from plugin.store.opening import reading, writing
 from webhooks.audience import open_to_all
 from webhooks.guests import guests, invitation
 from webhooks.mine import is_address
 from webhooks.pages import day
+from webhooks.policies import posting_policy
 from webhooks.wiring import service
 
 kept = guests("kept", __name__)
@@ -44,10 +47,12 @@ def show(community: str, key: str) -> str:
     words, choice = opened(found, key)
     guest = invitation(community, found.url)
     with writing(service().db) as conn:
-        place = discussion_at(conn, found.community_id, found.url)
-        discussion_id = found.discussion_id or (place.id if place else None)
-        if discussion_id is not None:
-            leave_mark(conn, service().vault, discussion_id, words, choice, datetime.now(UTC))
+        known = found.discussion_id and discussion_by_id(conn, found.discussion_id)
+        place = known or discussion_at(conn, found.community_id, found.url)
+        if place is not None:
+            leave_mark(conn, service().vault, place.id, words, choice, datetime.now(UTC))
+    composer = compose_address(guest.host.compose_url, place.discussion if place else None)
+    g.posts_to = origin_of(composer) if composer else None
     return render_template(
         "members/kept_words.html",
         guest=guest,
@@ -55,7 +60,8 @@ def show(community: str, key: str) -> str:
         key=key,
         kept=found,
         words=words,
-        is_known=discussion_id is not None,
+        composer=composer,
+        is_known=place is not None,
     )
 
 
@@ -116,6 +122,14 @@ def over(_error: KeptOver) -> ResponseReturnValue:
     return render_template("members/kept_over.html"), 410
 
 
+@kept.after_request
+def only_the_words_may_go_to_the_forum(response: Response) -> Response:
+    """Let the page with the words, and no other, hold a form for the forum."""
+    if request.endpoint == "kept.show":
+        response.headers["Content-Security-Policy"] = posting_policy(g.get("posts_to"))
+    return response
+
+
 def _found(slug: str, key: str) -> tuple[Community, KeptWords]:
     with reading(service().db) as conn:
         host = community_by_slug(conn, slug)
@@ -141,3 +155,7 @@ def _page(host: Community, found: KeptWords, key: str, **said: object) -> str:
 
 def _link(host: Community, key: str) -> str:
     return service().public_url + url_for("kept.page", community=host.slug, key=key)
+
+
+# Read by Talisman: the policy of the page with the words is set above, as it may name the forum.
+show.talisman_view_options = {"content_security_policy": None}  # type: ignore[attr-defined]

@@ -3,14 +3,10 @@
 from flask import Response, abort, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from plugin.prompting import origin_of
+from plugin.embedding import origins_of
 from webhooks.audience import open_to_all
 from webhooks.guests import count, guests, invitation, keeps_words_itself, roles_to_choose
-
-# No script: the panel stands in somebody else's page and needs none.
-POLICY = (
-    "default-src 'none'; img-src 'self' data:; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors "
-)
+from webhooks.policies import framed_policy
 
 members = guests("members", __name__)
 
@@ -18,9 +14,12 @@ members = guests("members", __name__)
 @members.get("/<community>/panel")
 @open_to_all
 def panel(community: str) -> str:
-    """Show the invitation. "Not now" is remembered in the address alone, so nothing is kept on the device."""
+    """Show the invitation. "Not now" is remembered in the address alone, so nothing is kept on the device.
+
+    With `fit`, as /embed.js asks, the page says how tall it is to the page around it.
+    """
     guest = invitation(community)
-    g.framed_by = f"'self' {origin_of(guest.host.base_url)}"
+    g.framed_by = origins_of(guest.host)
     is_later = "later" in request.args
     if not is_later:
         count("shown", guest)
@@ -29,6 +28,7 @@ def panel(community: str) -> str:
         guest=guest,
         prompt=guest.prompt,
         is_later=is_later,
+        fit="1" if "fit" in request.args else None,
         roles=roles_to_choose(),
         chosen=(),
         forum_keeps_words=keeps_words_itself(guest.host),
@@ -51,9 +51,10 @@ def go(community: str) -> ResponseReturnValue:
 
 @members.after_request
 def only_its_own_site_frames_it(response: Response) -> Response:
-    """Let only the community's own site frame the panel."""
+    """Let only the community's own sites frame the panel."""
     if request.endpoint == "members.panel":
-        response.headers["Content-Security-Policy"] = POLICY + g.get("framed_by", "'none'")
+        policy = framed_policy(g.get("framed_by", ()), with_script="fit" in request.args)
+        response.headers["Content-Security-Policy"] = policy
     return response
 
 

@@ -168,6 +168,25 @@ def comments_in(conn: sa.Connection, discussion_id: int) -> list[StoredComment]:
     return stored_comments(conn, comments.c.discussion_id == discussion_id, comments.c.state == "visible")
 
 
+def shown_comments_at(conn: sa.Connection, community_id: int, url: str) -> dict[str, int]:
+    """Return the id of each visible comment of a public page by the forum's own id; none for any other page.
+
+    A forum may give the id of a comment that is gone to a new one: the newest holds it.
+    """
+    query = (
+        sa.select(comments.c.native_id, comments.c.id)
+        .join(discussions, discussions.c.id == comments.c.discussion_id)
+        .where(
+            discussions.c.community_id == community_id,
+            discussions.c.url == url,
+            discussions.c.audience == "public",
+            comments.c.state == "visible",
+        )
+        .order_by(comments.c.created_at, comments.c.id)
+    )
+    return {row.native_id: row.id for row in conn.execute(query)}
+
+
 def comment_by_id(conn: sa.Connection, comment_id: int) -> StoredComment | None:
     """Return one comment whatever its state, or None where its words are gone or never came."""
     found = stored_comments(conn, comments.c.id == comment_id)

@@ -26,8 +26,10 @@ class Community:
     """A community as its owner set it up.
 
     `expected_types` are those it hopes to hear from; `question` is how its panel asks, in its own words; `doors` say
-    where help is, by kind of need; `write_back_url` is where its forum takes what we tell it back, which it refused for
-    a reason where that was stopped; `private_host` is the one host that need not be public.
+    where help is, by kind of need; `origins` are further sites of its own that may show what is ours, `places` where on
+    their pages it stands; `compose_url` is where its forum takes words for its own reply form; `write_back_url` is
+    where its forum takes what we tell it back, which it refused for a reason where that was stopped; `private_host` is
+    the one host that need not be public.
     """
 
     id: int
@@ -47,6 +49,9 @@ class Community:
     doors: Mapping[str, str]
     time_zone: str
     public_tags: PublicTags
+    origins: tuple[str, ...]
+    places: Mapping[str, str]
+    compose_url: str | None
     write_back_url: str | None
     staff_notes: bool
     private_host: str | None
@@ -191,4 +196,4 @@ def _one(conn: sa.Connection, condition: sa.ColumnElement[bool]) -> Community | 
 
 
 def _community(row: sa.Row[tuple[object, ...]]) -> Community:
-    return Community(**{**row._mapping, "expected_types": tuple(row.expected_types)})
+    return Community(**{**row._mapping, "expected_types": tuple(row.expected_types), "origins": tuple(row.origins)})

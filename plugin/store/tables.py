@@ -80,6 +80,12 @@ communities = sa.Table(
     sa.Column("public_tags", sa.String(16), nullable=False, server_default="none"),
     # Where the forum takes what we tell it back: docs/standard-webhooks.md.
     sa.Column("write_back_url", sa.Text),
+    # Further sites of its own, beside its home, that may show the panel and ask for tags: /embed.js.
+    sa.Column("origins", sa.JSON, nullable=False, server_default="[]"),
+    # Where on its pages things stand, by the names of plugin/embedding.py; what is not in here is the platform's.
+    sa.Column("places", sa.JSON, nullable=False, server_default="{}"),
+    # Where its forum takes words for its own reply form, with {discussion} for the id of one.
+    sa.Column("compose_url", sa.Text),
     # Whether it is also told who speaks in a discussion, in a note for its moderators alone.
     sa.Column("staff_notes", sa.Boolean, nullable=False, server_default=sa.false()),
     # The one host that need not be public and may do without https.

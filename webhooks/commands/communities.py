@@ -110,6 +110,9 @@ def show(slug: str) -> None:
         ("asks", community.question or "in our own words"),
         ("public tags", community.public_tags),
         ("time zone", community.time_zone),
+        *([("origins", ", ".join(community.origins))] if community.origins else []),
+        *(("place", f"{name}: {selector}") for name, selector in community.places.items()),
+        *([("compose", community.compose_url)] if community.compose_url else []),
         ("write back", _write_back_in_words(community)),
         ("staff notes", "yes" if community.staff_notes else "no"),
         *([("told", ", ".join(f"{count} {status}" for status, count in sorted(told.items())))] if told else []),
@@ -148,6 +151,18 @@ def _show_doors(community: "Community") -> None:
     "--staff-notes/--no-staff-notes", default=None, help="Whether its moderators get figures as a note there."
 )
 @click.option("--door", "doors", multiple=True, help="KIND=TEXT: where help is for a need; empty for ours; repeatable.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    help="A further site of its own that shows the panel; empty for none; repeatable.",
+)
+@click.option(
+    "--place", "places", multiple=True, help="NAME=SELECTOR: where /embed.js finds things on its pages; repeatable."
+)
+@click.option(
+    "--compose", "compose_url", help="Where its forum takes kept words, with {discussion}; empty for nowhere."
+)
 @click.option("--private-host", help="The one host that need not be public and may do without https.")
 def set_(slug: str, **given: Any) -> None:
     """Change what is set for a community; what is not named stays. --write-back also goes on where that was stopped."""
@@ -161,8 +176,11 @@ def set_(slug: str, **given: Any) -> None:
     with database(found) as db, writing(db) as conn:
         community = _named(conn, slug)
         _check_changes(changes, changes.get("private_host", community.private_host))
+        _check_embedding(changes, community)
         if "doors" in changes:
             changes["doors"] = {kind: text for kind, text in {**community.doors, **changes["doors"]}.items() if text}
+        if "places" in changes:
+            changes["places"] = {name: one for name, one in {**community.places, **changes["places"]}.items() if one}
         change_community(conn, community.id, **changes)
         if not WRITTEN_BACK.isdisjoint(changes):
             _tell_again(found, db, conn, slug)
@@ -283,8 +301,30 @@ def _check_changes(changes: dict[str, Any], private_host: str | None) -> None:
     _check_types(changes.get("expected_types", ()))
     if "doors" in changes:
         changes["doors"] = dict(_door(given) for given in changes["doors"])
-    for name in ("question", "write_back_url", "private_host"):
+    for name in ("question", "compose_url", "write_back_url", "private_host"):
         changes.update({name: changes[name] or None} if name in changes else {})
+
+
+def _check_embedding(changes: dict[str, Any], community: "Community") -> None:
+    """Stop on the first change to what its pages show that cannot be right, and make the rest as they are stored."""
+    from plugin.embedding import MOST_ORIGINS, compose_mistake, origin_mistake, place_mistake
+
+    if "origins" in changes:
+        changes["origins"] = [origin.rstrip("/").lower() for origin in changes["origins"] if origin]
+        for origin in changes["origins"]:
+            if mistake := origin_mistake(origin):
+                raise click.BadParameter(mistake, param_hint="--origin")
+            _check_url("--origin", origin, changes.get("private_host", community.private_host))
+        if len(changes["origins"]) > MOST_ORIGINS:
+            raise click.BadParameter(f"at most {MOST_ORIGINS}", param_hint="--origin")
+    if "places" in changes:
+        pairs = [given.partition("=") for given in changes["places"]]
+        changes["places"] = {name.strip(): selector.strip() for name, _, selector in pairs}
+        for name, selector in changes["places"].items():
+            if mistake := place_mistake(name, selector):
+                raise click.BadParameter(mistake, param_hint="--place")
+    if changes.get("compose_url") and (mistake := compose_mistake(changes["compose_url"], community.base_url)):
+        raise click.BadParameter(mistake, param_hint="--compose")
 
 
 def _door(given: str) -> tuple[str, str]:
