@@ -1,5 +1,7 @@
 """What a community's own pages may fetch and frame: tags whose authors agreed, for its own sites and nobody else's."""
 
+import csv
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,14 +10,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import yaml
 from flask import Flask
 from flask.testing import FlaskClient
 from test_kept import MUM, PAGE, keep
 from werkzeug.test import TestResponse
 
 from forum import Forum, minute
-from plugin.embedding import compose_mistake, origin_mistake, origins_of, place_mistake
+from plugin.embedding import PLACES, compose_mistake, origin_mistake, origins_of, place_mistake
 from plugin.model import Tag
+from plugin.rendering import TEMPLATES
 from plugin.service import Service
 from plugin.store.comments import shown_comments_at
 from plugin.store.communities import Community, change_community
@@ -153,12 +157,11 @@ def test_only_its_own_sites_may_ask_and_frame(
 
 
 def test_the_script_and_the_tags_are_kept_no_longer_than_is_right(client: FlaskClient, community: Community) -> None:
-    with client.get("/embed.js") as script:
-        text = script.text
+    script = client.get("/embed.js")
+    text = script.text
     assert script.content_type.startswith("text/javascript")
     assert script.headers["Cache-Control"] == "public, max-age=3600, stale-while-revalidate=604800"
-    with client.get("/embed.js", headers={"If-None-Match": script.headers["ETag"]}) as again:
-        assert again.status_code == 304
+    assert client.get("/embed.js", headers={"If-None-Match": script.headers["ETag"]}).status_code == 304
     assert "Set-Cookie" not in script.headers
     for kept in ("cookie", "localStorage", "sessionStorage", "indexedDB", "innerHTML", "eval", "http:"):
         assert kept not in text, kept
@@ -212,3 +215,34 @@ def test_what_a_site_owner_sets_is_looked_at_first(community: Community) -> None
     assert compose_mistake(f"{HOME}/compose/{{discussion}}", HOME) is None
     for bad in ("https://evil.example/{discussion}", f"{HOME}/compose", f"{HOME}//evil.example/{{discussion}}"):
         assert compose_mistake(bad, HOME), bad
+
+
+def test_what_a_site_owner_pastes_is_well_formed_and_names_only_addresses_that_are_there(app: Flask) -> None:
+    theme = ATTACH / "discourse-theme"
+    about = json.loads((theme / "about.json").read_text())
+    assert about["component"] is True
+    settings = yaml.safe_load((theme / "settings.yml").read_text())
+    words = yaml.safe_load((theme / "locales" / "en.yml").read_text())["en"]
+    code = (theme / "javascripts/discourse/api-initializers/many-voices.js").read_text()
+    assert set(re.findall(r"settings\.(\w+)", code)) <= settings.keys()
+    assert set(re.findall(r'themePrefix\("(\w+)"\)', code)) == words.keys() - {"theme_metadata"}
+    assert words["theme_metadata"]["settings"].keys() <= settings.keys()
+    with (ATTACH / "invision" / "language.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["key"] for row in rows}) == len(rows) == 5
+    assert all(row["text"].strip() and None not in row for row in rows)
+    urls = app.url_map.bind("voices.example.org", url_scheme="https")
+    told = code + "".join(path.read_text() for path in [DOCS / "embed.md", *(ATTACH / "invision").glob("*.html")])
+    named = set(re.findall(r"https://voices\.example\.org(/[\w/.-]+)|\"(/embed\.js)\"|`GET (/[\w/<>-]+)\?", told))
+    addresses = {re.sub(r"<\w+>", "hub", one or other or third) for one, other, third in named}
+    assert addresses == {"/embed.js", "/members/hub/panel", "/members/hub/tags"}
+    for address in addresses:
+        assert urls.match(address, method="GET")[0].startswith(("embed.", "members.")), address
+
+
+def test_the_page_about_embedding_lists_every_place(app: Flask) -> None:
+    rows = re.findall(r"^\| `data-(\w+)` \| `(\w+)` \|", (DOCS / "embed.md").read_text(), re.M)
+    assert {place for _, place in rows} == set(PLACES)
+    assert all(attribute == place for attribute, place in rows)
+    script = (TEMPLATES / "static" / "embed.js").read_text()
+    assert set(re.findall(r"\bplaces\.(\w+)", script)) == set(PLACES)

@@ -1,9 +1,10 @@
 """What a community's own pages may fetch: the script that shows the panel and the tags, and the tags."""
 
-from flask import Blueprint, Response, abort, current_app, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, request
 from flask_babel import gettext
 
 from plugin.embedding import origins_of
+from plugin.rendering import STATIC
 from plugin.showing import public_labels
 from plugin.store.comments import shown_comments_at
 from plugin.store.communities import Community, community_by_slug
@@ -27,9 +28,11 @@ embed = Blueprint("embed", __name__)
 @open_to_all
 def script() -> Response:
     """Hand out the script that a site owner pastes into their pages; its address stays the same over releases."""
-    answer = current_app.send_static_file(SCRIPT)
+    answer = Response((STATIC / SCRIPT).read_bytes(), content_type="text/javascript; charset=utf-8")
     answer.headers["Cache-Control"] = SCRIPT_CACHE
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    answer.add_etag()
+    answer.make_conditional(request)
     return answer
 
 
