@@ -4,7 +4,7 @@ An act names the version that its doer saw. Where somebody else was quicker it c
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,11 +27,15 @@ LONGEST_REPLY = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, as `staff:<id>`; when; and which version they saw, None where that does not matter."""
+    """Who acts, as `staff:<id>`; when; and which version they saw, None where that does not matter.
+
+    `through`: the token of the program that acted for them, as `token:<id>`; the trail names it.
+    """
 
     by: str
     at: datetime
     seen: int | None = None
+    through: str | None = None
 
 
 def assign(service: Service, conn: sa.Connection, insight_id: int, user_id: int | None, actor: Actor) -> Item:
@@ -75,7 +79,7 @@ def take(service: Service, conn: sa.Connection, insight_id: int, step: Step, act
             check_step(other.state, step)
         except NotAllowed:
             continue
-        _take(service, conn, other, step, Actor(actor.by, actor.at))
+        _take(service, conn, other, step, replace(actor, seen=None))
     return changed
 
 
@@ -198,7 +202,7 @@ def _record(
     record(
         conn,
         service.vault,
-        by=actor.by,
+        by=actor.through or actor.by,
         act=act,
         subject=f"insight:{item.id}",
         at=actor.at,

@@ -86,7 +86,10 @@ def _check_title(title: str | None) -> None:
 
 
 def _check_link(link: str | None) -> None:
-    parts = urlsplit(link or "")
+    try:
+        parts = urlsplit(link or "")
+    except ValueError:  # such as half of an IPv6 address
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise NotSaid("link", "Please give the address of the page, beginning with https://.")
 

@@ -16,6 +16,8 @@ from webhooks import (
     correcting,
     desk_bulk,
     desk_item,
+    desk_tokens,
+    desk_trail,
     desk_views,
     editors,
     embed,
@@ -31,6 +33,7 @@ from webhooks import (
     staff,
     themes,
 )
+from webhooks.api.wiring import init_api
 from webhooks.audience import open_to_all
 from webhooks.guests import limit_guests
 from webhooks.policies import POLICY
@@ -66,6 +69,7 @@ def create_app(settings: Settings, *, practising: bool = False) -> Flask:
     staff.init_staff(app)
     for blueprint in (*BLUEPRINTS, *([practice.forum] if practising else [])):
         app.register_blueprint(blueprint)
+    init_api(app)
     limit_guests(app)
     app.add_url_rule("/healthz", view_func=healthz)
     return app
@@ -109,6 +113,8 @@ BLUEPRINTS = (
     kept.kept,
     mine.mine,
     editors.desk,
+    desk_tokens.tokens,
+    desk_trail.trail,
     moderators.moderators,
     held.held,
     correcting.correcting,

@@ -48,6 +48,7 @@ COMMANDS = {
     "retrain": ("webhooks.commands.evaluating:retrain", "Fit the learned weights; a worse model is refused."),
     "taxonomy": ("webhooks.commands.evaluating:taxonomy", "Check the taxonomy and the lexicon for mistakes."),
     "verify-summary": ("webhooks.commands.checking:verify_summary", "Check a summary; name what has changed since."),
+    "audit": ("webhooks.commands.auditing:audit", "Check that the trail of who did what is as it was written."),
     "bench": ("webhooks.commands.benching:bench", "Measure how fast comments are taken in and handled."),
 }
 

@@ -1,6 +1,6 @@
 """Where moderators correct who speaks in a comment: one tag at a time, or many from a queue."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from plugin.excerpts import Piece, pieces_of
 from plugin.explaining import explanation_of
 from plugin.model import Tag
 from plugin.stakeholders import all_types, label_of, main_types, other_types
+from plugin.store.audit import record
 from plugin.store.comments import StoredComment, comment_by_id
 from plugin.store.communities import Community, community_by_id
 from plugin.store.discussions import StoredDiscussion, discussion_by_id
@@ -111,6 +112,17 @@ def make_correction(conn: sa.Connection, comment_id: int, asked: Correction) -> 
     for type_, decided in rulings_for(asked, case):
         tag = Tag(type_, 1.0, None, "moderator", source="moderator")
         decide_tag(conn, comment_id, tag, decided, source="moderator", by=by, at=now, reason=asked.reason or None)
+    record(
+        conn,
+        service().vault,
+        by=by,
+        act="tag corrected",
+        subject=f"comment:{comment_id}",
+        at=now,
+        community_id=row.community_id,
+        before={"standing": [tag.type for tag in case.standing]},
+        after=asdict(asked),
+    )
     community = community_by_id(conn, row.community_id)
     if community is not None:
         # What shows beside the comment on the forum, by its author's consent, follows at once.

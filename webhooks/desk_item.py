@@ -11,6 +11,7 @@ from flask_login import current_user
 from plugin.desk import Actor, take
 from plugin.letters import copy_of
 from plugin.outcomes import LONGEST_SAID, MEANINGS, NotAllowed, NotSaid, State, Step, steps_from
+from plugin.store.audit import record
 from plugin.store.desk import Stale, item_of
 from plugin.store.insights import StoredInsight, on_desk
 from plugin.store.opening import reading, writing
@@ -70,8 +71,11 @@ def recall(outbox_id: int) -> str:
 def confirm(outbox_id: int) -> ResponseReturnValue:
     """Record that the copy is gone; its author sees it on their page."""
     with writing(service().db) as conn:
-        _recalled(conn, outbox_id)
-        confirm_recall(conn, outbox_id, by=f"staff:{current_user.id}", at=datetime.now(UTC))
+        community_id = _recalled(conn, outbox_id)
+        by, now = f"staff:{current_user.id}", datetime.now(UTC)
+        confirm_recall(conn, outbox_id, by=by, at=now)
+        subject = f"mail:{outbox_id}"
+        record(conn, service().vault, by=by, act="recall confirmed", subject=subject, at=now, community_id=community_id)
     return redirect(url_for("editors.recall", outbox_id=outbox_id), 303)
 
 
@@ -116,11 +120,12 @@ def _version(conn: sa.Connection, insight_id: int) -> int:
     return item.version if item else 0
 
 
-def _recalled(conn: sa.Connection, outbox_id: int) -> None:
+def _recalled(conn: sa.Connection, outbox_id: int) -> int:
     mine = {community.id for community in communities_for("editor")}
     found = waiting_mail(conn, outbox_id)
     if found is None or found.kind != "recall" or found.community_id not in mine:
         abort(404)
+    return found.community_id
 
 
 def _said(field: str) -> str | None:

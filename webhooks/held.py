@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from plugin import contributors
 from plugin.delivery import ask_address, put_up
 from plugin.store.addresses import address_of
+from plugin.store.audit import record
 from plugin.store.comments import held_comments, let_through
 from plugin.store.insights import insights_by
 from plugin.store.opening import reading, writing
@@ -40,6 +42,9 @@ def decide(comment_id: int) -> ResponseReturnValue:
             stored = next((one for one in held_comments(conn, [community.id]) if one.id == comment_id), None)
             if stored is None or stored.author_id is None:
                 continue
+            by, subject = f"staff:{current_user.id}", f"comment:{comment_id}"
+            act = "held erased" if answer == "erase" else "held let through"
+            record(conn, service().vault, by=by, act=act, subject=subject, at=now, community_id=community.id)
             if answer == "erase":
                 contributors.erase(service(), conn, community, stored.author_id, now)
                 break

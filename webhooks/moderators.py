@@ -31,7 +31,7 @@ def discussions() -> str:
 
 
 @moderators.get("/discussions.json")
-@staff_only("moderator")
+@staff_only("moderator", "either")
 def discussions_as_json() -> Response:
     """Return the discussions with their balance for a program: docs/summaries.md has the fields."""
     return jsonify(discussions_json())
@@ -59,7 +59,7 @@ def discussion(discussion_id: int) -> str:
 
 
 @moderators.get("/discussions/<int:discussion_id>.json")
-@staff_only("moderator")
+@staff_only("moderator", "either")
 def discussion_as_json(discussion_id: int) -> Response:
     """Return the same summary for a program: docs/summaries.md has the fields."""
     with reading(service().db) as conn:

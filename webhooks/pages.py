@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from webhooks.api.errors import is_for_a_program, told
 from webhooks.audience import open_to_all
 
 # A figure smaller than this could point at a person.
@@ -29,6 +30,8 @@ def say_plainly(error: HTTPException) -> Response:
         (name, value) for name, value in error.get_headers(request.environ) if name.lower() not in ("content-type",)
     )
     heading, *sentences = ERRORS.get(error.code or 500, ERRORS[500])
+    if is_for_a_program():
+        return told(error, sentences[0], response)
     if request.path.startswith("/webhooks/"):
         response.data = jsonify(error=heading.lower()).data
         response.content_type = "application/json"

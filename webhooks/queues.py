@@ -16,6 +16,7 @@ from plugin.excerpts import Piece, excerpt_around, pieces_of
 from plugin.model import PersonalData
 from plugin.privacy import LABELS
 from plugin.stakeholders import all_types, label_of
+from plugin.store.audit import record
 from plugin.store.comments import StoredComment, comment_by_id
 from plugin.store.communities import Community
 from plugin.store.discussions import discussion_by_id
@@ -238,7 +239,15 @@ def _handle(queue: str, ticked: Sequence[str]) -> tuple[int, list[Outcome]]:
                 left.append(Outcome(comment_id, "Comment", "It is not there any more."))
                 continue
             by = f"staff:{current_user.id}"
-            before = mark_handled(conn, comment_id, queue, by=by, at=datetime.now(UTC))  # type: ignore[arg-type]
+            now, subject = datetime.now(UTC), f"comment:{comment_id}"
+            before = mark_handled(conn, comment_id, queue, by=by, at=now)  # type: ignore[arg-type]
+            if before is None:
+                given = {"queue": queue}
+                place = discussion_by_id(conn, stored.discussion_id)
+                of = place.community_id if place else None
+                record(
+                    conn, service().vault, by=by, act="handled", subject=subject, at=now, community_id=of, after=given
+                )
         if before and before.by != by:
             left.append(Outcome(comment_id, "Comment", "Another moderator has handled it already."))
         else:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, abort, current_app, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -15,6 +15,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from plugin.service import Service
+from plugin.store.audit import record
 from plugin.store.communities import Community
 from plugin.store.opening import reading, writing
 from plugin.store.staff import (
@@ -28,13 +29,12 @@ from plugin.store.staff import (
     is_live_link,
     use_sign_in_link,
 )
-from webhooks.audience import OPEN, declared, open_to_all
+from webhooks.api.bearers import communities_of_bearer, let_program_in
+from webhooks.api.errors import is_program
+from webhooks.audience import ANY_STAFF, OPEN, Way, declared, open_to_all
 from webhooks.wiring import NAME, service
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-# Whoever is signed in, whatever they may do.
-ANY_STAFF = "staff"
 
 staff = Blueprint("staff", __name__, url_prefix="/staff")
 csrf = CSRFProtect()
@@ -64,28 +64,31 @@ def init_staff(app: Flask) -> None:
     _limit_guessing(app)
 
 
-def staff_only(role: StaffRole) -> Callable[[View], View]:
+def staff_only(role: StaffRole, way: Way = "session") -> Callable[[View], View]:
     """Let only staff with this role see a view; others are sent to sign in (302) or refused (403).
 
     A view that names a community in its address is 404 for those who have the role only elsewhere. What
-    changes something needs the token of a form of ours.
+    changes something needs the token of a form of ours. With `way` either, a program may ask too, by its token.
     """
 
     def guard(view: View) -> View:
         @functools.wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
-            if not current_user.is_authenticated:
+            if way == "either" and is_program():
+                let_program_in(role)
+            elif not current_user.is_authenticated:
                 return _to_sign_in()
-            with reading(service().db) as conn:
-                if not has_role(conn, current_user.id, role):
-                    abort(403)
+            else:
+                with reading(service().db) as conn:
+                    if not has_role(conn, current_user.id, role):
+                        abort(403)
             if "community" in kwargs and kwargs["community"] not in {found.slug for found in communities_for(role)}:
                 abort(404)
             csrf.protect()
             answer: ResponseReturnValue = view(*args, **kwargs)
             return answer
 
-        return declared(guarded, role)  # type: ignore[return-value]
+        return declared(guarded, role, way)  # type: ignore[return-value]
 
     return guard
 
@@ -105,7 +108,9 @@ def any_staff(view: View) -> View:
 
 
 def communities_for(role: StaffRole) -> list[Community]:
-    """Return the communities in which the person at the screen has this role."""
+    """Return the communities in which the person at the screen, or the one whose token is sent, has this role."""
+    if g.get("bearer"):
+        return communities_of_bearer(role)
     if not current_user.is_authenticated:
         return []
     with reading(service().db) as conn:
@@ -127,8 +132,12 @@ def enter(token: str) -> ResponseReturnValue:
 def let_in(token: str) -> ResponseReturnValue:
     """Sign the link's owner in; it works once."""
     csrf.protect()
+    now = datetime.now(UTC)
     with writing(service().db) as conn:
-        user_id = use_sign_in_link(conn, token, datetime.now(UTC))
+        user_id = use_sign_in_link(conn, token, now)
+        if user_id:
+            who = f"staff:{user_id}"
+            record(conn, service().vault, by=who, act="signed in", subject=who, at=now)
     user = current_app.extensions["security"].datastore.find_user(id=user_id) if user_id else None
     if user is None or not user.active:
         return _dead_link()

@@ -20,6 +20,7 @@ from plugin.lanes import (
 )
 from plugin.lexicons import CHANGES, NO_THEME, Refused, WordList, lexicon_of
 from plugin.stakeholders import label_of
+from plugin.store.audit import record
 from plugin.store.comments import StoredComment
 from plugin.store.communities import Community
 from plugin.store.discussions import discussion_by_id
@@ -93,7 +94,7 @@ def first() -> ResponseReturnValue:
 
 
 @themes.get("/<community>.json")
-@staff_only("moderator")
+@staff_only("moderator", "either")
 def lanes_as_json(community: str) -> Response:
     """Return the three lanes for a program: docs/summaries.md has the fields."""
     here = _community(community)
@@ -184,6 +185,17 @@ def change(community: str) -> ResponseReturnValue:
                 raise ChangedMeanwhile(newest)
             made, told = changed(newest.words)
             saved = save_theme_version(conn, here.id, made, after=newest.version, change=told, by=by, at=now)
+            record(
+                conn,
+                service().vault,
+                by=by,
+                act="themes changed",
+                subject=f"community:{here.id}",
+                at=now,
+                community_id=here.id,
+                before={"version": newest.version},
+                after={"version": saved.version, "change": told},
+            )
             service().jobs.enqueue(conn, "read_again", f"{here.id}:{saved.version}", queue="ingest")
     except Refused as refused:
         return _words_page(here, problems=refused.problems), 400

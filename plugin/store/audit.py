@@ -77,9 +77,9 @@ def record(
 
 def entries(
     conn: sa.Connection,
-    community_ids: Collection[int],
+    community_ids: Collection[int] | None,
     *,
-    by: str | None = None,
+    by: str | Collection[str] | None = None,
     act: str | None = None,
     subject: str | None = None,
     since: datetime | None = None,
@@ -87,27 +87,39 @@ def entries(
     before_id: int | None = None,
     limit: int = 100,
 ) -> list[Entry]:
-    """Return what was done in these communities, the newest first, as far as it fits every filter that is given."""
+    """Return what was done in these communities, the newest first, as far as it fits every filter that is given.
+
+    Without communities, everything: what belongs to none, and what was done in one that is gone, included.
+    """
     columns = audit_trail.c
-    filters = [columns[name] == value for name, value in (("by", by), ("act", act), ("subject", subject)) if value]
+    filters = [columns[name] == value for name, value in (("act", act), ("subject", subject)) if value]
+    if by is not None:
+        filters.append(columns.by.in_([by] if isinstance(by, str) else by))
+    if community_ids is not None:
+        filters.append(columns.community_id.in_(community_ids))
     if since:
         filters.append(columns.at >= since)
     if until:
         filters.append(columns.at < until)
     if before_id is not None:
         filters.append(columns.id < before_id)
-    query = sa.select(audit_trail).where(columns.community_id.in_(community_ids), *filters)
+    query = sa.select(audit_trail).where(*filters)
     return [_entry(row) for row in conn.execute(query.order_by(columns.id.desc()).limit(limit))]
 
 
-def first_broken(conn: sa.Connection, vault: Vault) -> int | None:
+def first_broken(conn: sa.Connection, vault: Vault, *, newest: int | None = None) -> int | None:
     """Return the first row that was changed, or before which one was taken out; None where the chain is whole.
 
-    Rows that were cut off at the end leave no trace in the chain: keep a copy of the last link elsewhere.
+    Rows that were cut off at the end leave no trace in the chain: keep a copy of the last link elsewhere. `newest`
+    looks at that many rows only, the last ones, for a page that must be quick.
     """
     key = vault.key_for(PURPOSE)
     last = FIRST
     trail = sa.select(audit_trail).order_by(audit_trail.c.id).execution_options(yield_per=1000)
+    if newest is not None:
+        before = sa.select(audit_trail.c.id, audit_trail.c.link).order_by(audit_trail.c.id.desc()).offset(newest)
+        if row := conn.execute(before.limit(1)).first():
+            last, trail = row.link, trail.where(audit_trail.c.id > row.id)
     with conn.execute(trail) as rows:
         for row in rows:
             told = {name: row._mapping[name] for name in SIGNED}
@@ -115,6 +127,19 @@ def first_broken(conn: sa.Connection, vault: Vault) -> int | None:
                 return int(row.id)
             last = row.link
     return None
+
+
+def last_link(conn: sa.Connection) -> tuple[int, str] | None:
+    """Return the newest row and its link, to be kept elsewhere; None where nothing is recorded yet."""
+    newest = sa.select(audit_trail.c.id, audit_trail.c.link).order_by(audit_trail.c.id.desc()).limit(1)
+    row = conn.execute(newest).first()
+    return (row.id, row.link) if row else None
+
+
+def makers_of(conn: sa.Connection, act: str) -> dict[str, str]:
+    """Return who did such a thing to each subject, those that are gone by now included: who made which token."""
+    query = sa.select(audit_trail.c.subject, audit_trail.c.by).where(audit_trail.c.act == act)
+    return {row.subject: row.by for row in conn.execute(query)}
 
 
 def _digest(key: bytes, told: Mapping[str, Any] | None) -> str | None:

@@ -140,6 +140,11 @@ def has_role(conn: sa.Connection, user_id: int, role: StaffRole) -> bool:
     return bool(conn.scalar(sa.select(sa.exists(_lines(user_id, role)))))
 
 
+def runs_everything(conn: sa.Connection, user_id: int) -> bool:
+    """Return whether somebody is an admin of every community, those to come included."""
+    return None in set(conn.scalars(_lines(user_id, "admin")))
+
+
 def may_edit(conn: sa.Connection, user_id: int, community_id: int) -> bool:
     """Return whether somebody is an editor of a community."""
     return bool(conn.scalar(sa.select(sa.exists(_lines_in(user_id, "editor", community_id)))))

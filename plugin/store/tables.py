@@ -635,12 +635,13 @@ api_tokens = sa.Table(
 )
 
 # Append-only: who did what, with keyed digests of what was there before and after, never the words. `link` signs the
-# row together with the one before it: a row that is changed or taken out breaks the chain.
+# row together with the one before it: a row that is changed or taken out breaks the chain. So a row outlives its
+# community, and `community_id` is a number only.
 audit_trail = sa.Table(
     "audit_trail",
     metadata,
     _id(),
-    _of("community_id", "communities", nullable=True),
+    sa.Column("community_id", sa.Integer, index=True),
     sa.Column("by", sa.String(128), nullable=False),
     sa.Column("act", sa.String(64), nullable=False),
     sa.Column("subject", sa.String(64), nullable=False),

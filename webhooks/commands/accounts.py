@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from webhooks.cli import Commands
-from webhooks.commands.starting import at_terminal, database, settings
+from webhooks.commands.starting import at_terminal, database, record_command, settings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from plugin.store.staff import StaffRole
+    from webhooks.settings import Settings
 
 ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
 
@@ -36,8 +37,8 @@ def add(email: str, role: str | None, slug: str | None, everywhere: bool) -> Non
         raise click.UsageError("Say what they are to do: --role editor, moderator or admin.")
     found = settings()
     with database(found) as db, writing(db) as conn:
-        user_id = _with_role(conn, address, role, slug) if role else _known(conn, address)
-        link = _link(conn, user_id, found.public_url) if at_terminal() else None
+        user_id = _with_role(conn, found, address, role, slug) if role else _known(conn, address)
+        link = _link(conn, found, user_id) if at_terminal() else None
     if role:
         click.echo(f"{address} is {role} of {slug or 'every community'}.")
     if link:
@@ -65,11 +66,14 @@ def list_() -> None:
 def remove(email: str) -> None:
     """Remove an account; whoever is signed in with it is out at once."""
     from plugin.store.opening import writing
-    from plugin.store.staff import remove_staff
+    from plugin.store.staff import account_id, remove_staff
 
-    with database(settings()) as db, writing(db) as conn:
-        if not remove_staff(conn, email.strip().lower()):
+    found, address = settings(), email.strip().lower()
+    with database(found) as db, writing(db) as conn:
+        user_id = account_id(conn, address)
+        if not remove_staff(conn, address):
             raise click.ClickException("There is no such account. `manyvoices staff list` shows them.")
+        record_command(conn, found, "staff removed", f"staff:{user_id}", before={"email": address})
     click.echo("The account is removed.")
 
 
@@ -80,14 +84,18 @@ def _address(email: str) -> str:
     return address
 
 
-def _with_role(conn: "sa.Connection", address: str, role: str, slug: str | None) -> int:
+def _with_role(conn: "sa.Connection", found: "Settings", address: str, role: str, slug: str | None) -> int:
     from plugin.store.communities import community_by_slug
     from plugin.store.staff import add_staff
 
     community = community_by_slug(conn, slug) if slug else None
     if slug and community is None:
         raise click.ClickException(f"There is no community {slug}. `manyvoices community list` shows them.")
-    return add_staff(conn, address, cast("StaffRole", role), community.id if community else None)
+    community_id = community.id if community else None
+    user_id = add_staff(conn, address, cast("StaffRole", role), community_id)
+    given = {"role": role, "community": slug}
+    record_command(conn, found, "staff added", f"staff:{user_id}", after=given, community_id=community_id)
+    return user_id
 
 
 def _known(conn: "sa.Connection", address: str) -> int:
@@ -99,10 +107,11 @@ def _known(conn: "sa.Connection", address: str) -> int:
     return user_id
 
 
-def _link(conn: "sa.Connection", user_id: int, public_url: str) -> str:
+def _link(conn: "sa.Connection", found: "Settings", user_id: int) -> str:
     from plugin.store.staff import new_sign_in_link
 
-    return f"{public_url}/staff/enter/{new_sign_in_link(conn, user_id, datetime.now(UTC))}"
+    record_command(conn, found, "link made", f"staff:{user_id}")
+    return f"{found.public_url}/staff/enter/{new_sign_in_link(conn, user_id, datetime.now(UTC))}"
 
 
 COMMANDS = {

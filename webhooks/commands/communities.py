@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from webhooks.cli import Commands
-from webhooks.commands.starting import database, settings
+from webhooks.commands.starting import database, record_command, settings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -64,6 +64,8 @@ def add(slug: str, private_host: str | None, **about: Any) -> None:
             raise click.ClickException(f"There is a community {slug} already.")
         community_id = add_community(conn, slug=slug, private_host=private_host, **about)
         add_secret(conn, found.vault(), community_id, secret)
+        subject = f"community:{community_id}"
+        record_command(conn, found, "community added", subject, community_id=community_id, after=about)
     click.echo(f"{about['name']} is attached. Let the forum post to\n")
     click.echo(f"    {found.public_url}/webhooks/{about['platform']}/{slug}\n")
     click.echo("and sign with this secret, which is not shown again:\n")
@@ -182,6 +184,9 @@ def set_(slug: str, **given: Any) -> None:
         if "places" in changes:
             changes["places"] = {name: one for name, one in {**community.places, **changes["places"]}.items() if one}
         change_community(conn, community.id, **changes)
+        before = {name: getattr(community, name) for name in changes}
+        subject, id_ = f"community:{community.id}", community.id
+        record_command(conn, found, "community changed", subject, community_id=id_, before=before, after=changes)
         if not WRITTEN_BACK.isdisjoint(changes):
             _tell_again(found, db, conn, slug)
     click.echo(f"{community.name} is changed: {', '.join(sorted(changes)).replace('_', ' ')}.")
@@ -210,6 +215,7 @@ def rotate_secret(slug: str, keep_hours: float) -> None:
         forget_retired_secrets(conn, now)
         add_secret(conn, found.vault(), community.id, secret)
         retire_secrets(conn, community.id, except_newest=True, at=now + timedelta(hours=keep_hours))
+        record_command(conn, found, "secret changed", f"community:{community.id}", community_id=community.id)
     click.echo(f"Sign with this secret from now on; it is not shown again:\n\n    {secret}\n")
     click.echo(f"Older ones count for {keep_hours:g} more hours." if keep_hours else "Older ones no longer count.")
 
@@ -222,13 +228,16 @@ def remove(slug: str, yes: bool) -> None:
     from plugin.store.communities import remove_community
     from plugin.store.opening import reading, writing
 
-    with database(settings()) as db:
+    found = settings()
+    with database(found) as db:
         with reading(db) as conn:
             community = _named(conn, slug)
         if not yes:
             _ask_for(slug)
         with writing(db) as conn:
             remove_community(conn, community.id)
+            subject, before = f"community:{community.id}", {"slug": slug}
+            record_command(conn, found, "community removed", subject, community_id=community.id, before=before)
     click.echo(f"{community.name} is removed, with all that it told us.")
 
 

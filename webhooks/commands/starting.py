@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -53,6 +54,32 @@ def database(settings: "Settings") -> Iterator["sa.Engine"]:
 def at_terminal() -> bool:
     """Return whether a person reads what we print; what lets somebody in is shown to a person only."""
     return sys.stdout.isatty()
+
+
+def record_command(
+    conn: "sa.Connection",
+    settings: "Settings",
+    act: str,
+    subject: str,
+    *,
+    community_id: int | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Add to the trail what somebody did by a command; who sits at the terminal is not known to us."""
+    from plugin.store.audit import record
+
+    record(
+        conn,
+        settings.vault(),
+        by="operator",
+        act=act,
+        subject=subject,
+        at=datetime.now(UTC),
+        community_id=community_id,
+        before=before,
+        after=after,
+    )
 
 
 def _make_folder(url: str) -> None:

@@ -41,12 +41,6 @@ def upgrade() -> None:
         sa.Column("after", sa.String(length=64), nullable=True),
         sa.Column("link", sa.String(length=64), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["community_id"],
-            ["communities.id"],
-            name=op.f("fk_audit_trail_community_id_communities"),
-            ondelete="CASCADE",
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_trail")),
     )
     with op.batch_alter_table("audit_trail", schema=None) as batch_op:

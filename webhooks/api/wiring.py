@@ -1,0 +1,96 @@
+"""Put the desk for programs into the app: its routes, its OpenAPI document, and how often a token may ask."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, Response, jsonify
+from flask_login import current_user
+from flask_smorest import Api, Blueprint
+
+from plugin.store.opening import reading
+from plugin.store.staff import editors_of
+from plugin.store.tables import communities, saved_replies
+from webhooks.api import schemas
+from webhooks.api.bearers import communities_of_bearer, let_program_in, limit_programs, speaks_for
+from webhooks.api.documenting import operation
+from webhooks.api.errors import is_program
+from webhooks.api.insights import insights
+from webhooks.audience import ANY_STAFF, declared
+from webhooks.wiring import service
+
+desks = Blueprint("api_desks", __name__, url_prefix="/api/v1", description="Whose the desk is, and what is ready.")
+
+
+class Document(Api):  # type: ignore[misc]
+    """The OpenAPI document. How errors look is settled for the whole app in webhooks/pages.py."""
+
+    ERROR_SCHEMA = schemas.Problem
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+
+def init_api(app: Flask) -> None:
+    """Add the routes under /api/v1."""
+    app.config.update(API_TITLE="Many Voices: the editors’ desk", API_VERSION="1", OPENAPI_VERSION="3.0.3")
+    document = Document(app, spec_kwargs=SPEC)
+    for blueprint in (desks, insights):
+        document.register_blueprint(blueprint)
+
+    def openapi() -> Response:
+        # Somebody at a screen may read it too; nothing else of the API looks at a cookie.
+        if is_program() or not current_user.is_authenticated:
+            let_program_in(None)
+        return jsonify(document.spec.to_dict())
+
+    app.add_url_rule("/api/v1/openapi.json", "api_openapi", declared(openapi, ANY_STAFF, "either"))
+    limit_programs(app)
+
+
+@operation(desks, "GET", "/communities", gives=schemas.Desks)
+def list_communities() -> dict[str, Any]:
+    """List the communities whose insights the token opens, with whom an insight can be given to."""
+    whose = speaks_for()
+    mine = communities_of_bearer("editor")
+    with reading(service().db) as conn:
+        found = [
+            {
+                "slug": one.slug,
+                "name": one.name,
+                "editors": [{"id": id_, "email": email} for id_, email in editors_of(conn, [one.id]).items()],
+            }
+            for one in mine
+        ]
+    return {"me": whose.user_id, "may_write": whose.may_write, "communities": found}
+
+
+@operation(desks, "GET", "/saved-replies", gives=schemas.SavedReplies)
+def list_saved_replies() -> dict[str, Any]:
+    """List the replies that the editors of the token's communities have saved, by title."""
+    mine = [one.id for one in communities_of_bearer("editor")]
+    query = (
+        sa.select(
+            saved_replies.c.id, communities.c.slug.label("community"), saved_replies.c.title, saved_replies.c.body
+        )
+        .join(communities, communities.c.id == saved_replies.c.community_id)
+        .where(saved_replies.c.community_id.in_(mine))
+        .order_by(saved_replies.c.title, saved_replies.c.id)
+    )
+    with reading(service().db) as conn:
+        return {"saved_replies": [dict(row._mapping) for row in conn.execute(query)]}
+
+
+def _keep_nothing(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+for _blueprint in (desks, insights):
+    _blueprint.after_request(_keep_nothing)
+
+SPEC: dict[str, Any] = {
+    "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "mv_…"}}},
+    "security": [{"token": []}],
+    "info": {"description": "See docs/api.md. Every answer that is not what was asked for is a Problem."},
+}
