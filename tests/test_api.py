@@ -1,15 +1,25 @@
 """The desk for programs: what a token opens, what it can do, and what the documents promise."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import schemathesis
 import sqlalchemy as sa
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 from werkzeug.test import TestResponse
 
 from forum import CREATED, Forum, minute
@@ -199,3 +209,51 @@ def test_a_token_is_made_at_a_screen_shown_once_and_dies_with_a_press_or_its_tim
         assert [one.name for one in tokens_of(conn, 1)] == ["Other"]
         remove_staff(conn, "editor@hub.example.org")
         assert conn.scalar(sa.select(sa.func.count()).select_from(api_tokens)) == 0
+
+
+# schemathesis asks for chance by itself, inside of hypothesis.
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
+def test_nothing_that_fits_the_document_breaks_a_route_or_is_answered_by_what_it_does_not_name(
+    app: Flask, program: Program, insights: tuple[int, int]
+) -> None:
+    """schemathesis makes up requests from the OpenAPI document, good ones and bad ones."""
+    document = program.get("/openapi.json").json
+    for status in (401, 403, 404, 409, 412, 422, 428, 429):
+        told = [one for path in document["paths"].values() for one in path.values() if isinstance(one, dict)]
+        assert any(str(status) in one["responses"] for one in told), status
+    assert "://" not in str(document["paths"])
+    app.testing = False  # What breaks is answered 500, as for anybody.
+    schema = schemathesis.openapi.from_dict(document)
+    schema.app = app
+    reached: Counter[int] = Counter()
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        names_one = any(one.name == "insight_id" for one in operation.path_parameters)
+        ask(program, operation, GenerationMode.POSITIVE, insights[0] if names_one else None, reached)
+        ask(program, operation, GenerationMode.NEGATIVE, None, reached)
+    # It did get in, and it was refused in every way that does not need another person.
+    assert {200, 201, 400, 401, 404, 409, 422} <= set(reached), reached
+
+
+def ask(program: Program, operation: Any, mode: GenerationMode, insight_id: int | None, reached: Counter[int]) -> None:
+    """Ask for one thing in several made-up ways: of an insight that is there and as it is, or of any."""
+    known = {"path_parameters": {"insight_id": insight_id}} if insight_id else {}
+
+    @settings(
+        max_examples=7 if insight_id else 4,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode, **known))
+    def asked(case: schemathesis.Case) -> None:
+        seen = {"If-Match": program.get(f"/insights/{insight_id}").headers["ETag"]} if insight_id else {}
+        answer = case.call(headers=program.headers | seen)
+        case.validate_response(answer, checks=CHECKS)
+        reached[answer.status_code] += 1
+
+    asked()
+
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -9,13 +9,11 @@ import sqlalchemy as sa
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.routing import IntegerConverter, Rule
 
 from plugin.service import Service
 from plugin.store.communities import Community, add_community, community_by_id
 from plugin.store.opening import reading, writing
 from plugin.store.staff import (
-    ROLES,
     StaffRole,
     add_staff,
     all_staff,
@@ -25,8 +23,7 @@ from plugin.store.staff import (
     sign_in_links,
     users,
 )
-from webhooks.audience import OPEN, SIGNED
-from webhooks.staff import ANY_STAFF, communities_for, staff_only
+from webhooks.staff import communities_for, staff_only
 
 # What differs between the databases is told in the stories of the store, the engine and the journey.
 ONLY_ON = "sqlite"
@@ -331,52 +328,3 @@ def test_the_same_line_is_written_once(service: Service, community: Community) -
     with reading(service.db) as conn:
         (account,) = all_staff(conn)
     assert [(line.role, line.community) for line in account.access] == [("editor", None), ("editor", "hub")]
-
-
-def routes(app: Flask) -> list[tuple[Rule, str, str]]:
-    """Return every route with one of its methods and the audience that it declares."""
-    found = []
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint.rpartition(".")[2] == "static":
-            continue
-        audience = getattr(app.view_functions[rule.endpoint], "audience", "")
-        found += [(rule, method, audience) for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})]
-    return found
-
-
-def address_of(app: Flask, rule: Rule) -> str:
-    values = {
-        name: 1 if isinstance(converter, IntegerConverter) else "hub" for name, converter in rule._converters.items()
-    }
-    with app.test_request_context():
-        return str(app.url_map.bind("localhost").build(rule.endpoint, values))
-
-
-def test_every_route_says_whom_it_is_for(app: Flask) -> None:
-    known = {OPEN, SIGNED, ANY_STAFF, *ROLES}
-    assert [str(rule) for rule, _, audience in routes(app) if audience not in known] == []
-
-
-def test_every_route_opens_for_those_it_is_for_and_for_nobody_else(
-    app: Flask, service: Service, community: Community
-) -> None:
-    people = {role: signed_in(app, service, role, email=f"{role}@hub.example.org") for role in ROLES}
-    for rule, method, audience in routes(app):
-        if rule.endpoint in ("security.logout", "security.login"):
-            continue
-        address = address_of(app, rule)
-        where = f"{method} {address} for {audience}"
-        turned_away = app.test_client().open(address, method=method)
-        is_sent_to_sign_in = turned_away.status_code == 302 and "/staff/sign-in" in turned_away.location
-        assert is_sent_to_sign_in == (audience in (ANY_STAFF, *ROLES)), where
-        if audience == SIGNED:
-            assert turned_away.status_code == 401, where
-        for place, (role, client) in enumerate(people.items(), start=1):
-            # Each from a place of their own: some forms are taken from one only so often.
-            answer = client.open(address, method=method, environ_base={"REMOTE_ADDR": f"192.0.2.{place}"})
-            assert answer.status_code < 500, where
-            if audience in (OPEN, SIGNED):
-                assert answer.status_code == turned_away.status_code, f"{where} as {role}"
-            else:
-                allowed = audience in (ANY_STAFF, role) or role == "admin"
-                assert (answer.status_code != 403) == allowed, f"{where} as {role}"

@@ -29,7 +29,7 @@ from webhooks.wiring import service
 insights = Blueprint("api_insights", __name__, url_prefix="/api/v1", description="What lies on the editors’ desk.")
 insights.ARGUMENTS_PARSER = schemas.Strict()
 
-ONE = "/insights/<int(max=2147483647):insight_id>"
+ONE = "/insights/<int:insight_id>"
 
 
 @operation(insights, "GET", "/insights", gives=schemas.Page, takes=schemas.Wish)
@@ -198,6 +198,8 @@ def _mine() -> dict[int, Community]:
 
 def _found(conn: sa.Connection, insight_id: int, *, locked: bool = False) -> tuple[Item, StoredInsight]:
     """Return an insight that lies on a desk of the token's person; otherwise it is as if it were not there (404)."""
+    if insight_id > schemas.LARGEST_ID:
+        raise Refused(404, "There is no such insight on your desk.")
     item = item_of(conn, insight_id, locked=locked)
     found = on_desk(conn, service().vault, [insight_id])
     if item is None or item.on_desk_at is None or item.community_id not in _mine() or not found:
