@@ -229,4 +229,5 @@ ACTS: Mapping[str, str] = {
     "replied": "answered its author",
     "merged": "merged it into another",
     "unmerged": "took it out of another",
+    "exported": "took a list away as a file",
 }

@@ -50,10 +50,7 @@ def forwarded_copy(
 
     Nothing in it says more of its author than the `credit` that they chose; `name` is what their forum calls them.
     """
-    # What somebody said earlier is for the staff of the community, and is never mailed (RULINGS).
-    shown = [tag for tag in tags if tag.source != "earlier" and tag.status != "removed"]
-    if credit and credit.kind == "none":
-        shown = []
+    shown = told_tags(tags, credit)
     is_as_written = allows(receipts, "details")
     # Beyond this nobody looked for personal data, so it is not sent.
     text = comment.text[:MOST_READ]
@@ -74,6 +71,14 @@ def forwarded_copy(
         is_direct=comment.state == "direct",
         is_as_written=is_as_written,
     )
+
+
+def told_tags(tags: Sequence[Tag], credit: Credit | None) -> list[Tag]:
+    """Return the tags that leave the house with the words of a comment: none where its author asks for no credit."""
+    if credit and credit.kind == "none":
+        return []
+    # What somebody said earlier is for the staff of the community, and is never mailed (RULINGS).
+    return [tag for tag in tags if tag.source != "earlier" and tag.status != "removed"]
 
 
 def _answer(receipts: Sequence[Receipt], purpose: Purpose) -> str:

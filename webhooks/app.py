@@ -15,6 +15,7 @@ from plugin.store.opening import open_database, reading
 from webhooks import (
     correcting,
     desk_bulk,
+    desk_export,
     desk_item,
     desk_tokens,
     desk_trail,
@@ -102,7 +103,7 @@ def healthz() -> Response:
 
 
 # Their views stand on the blueprint of the desk, which knows them once they are imported.
-ON_THE_DESK = (desk_item, desk_bulk, desk_views)
+ON_THE_DESK = (desk_item, desk_bulk, desk_export, desk_views)
 
 BLUEPRINTS = (
     receive.door,

@@ -148,6 +148,12 @@ def merged_into(conn: sa.Connection, insight_id: int) -> list[int]:
     return list(conn.scalars(query.order_by(insight_merges.c.insight_id)))
 
 
+def all_merged_into(conn: sa.Connection, insight_ids: Collection[int]) -> dict[int, int]:
+    """Return the insights that are merged into any of these, each with the one that it is merged into."""
+    query = sa.select(insight_merges).where(insight_merges.c.into_id.in_(insight_ids))
+    return {row.insight_id: row.into_id for row in conn.execute(query.order_by(insight_merges.c.insight_id))}
+
+
 def note_presence(conn: sa.Connection, insight_id: int, user_id: int, at: datetime) -> None:
     """Write down that somebody has an insight open."""
     insert = insert_into(conn, desk_presence).values(insight_id=insight_id, user_id=user_id, at=at)

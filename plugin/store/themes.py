@@ -216,6 +216,15 @@ def unassigned(conn: sa.Connection, community_id: int) -> Unassigned:
     return Unassigned(count, first)
 
 
+def themes_of(conn: sa.Connection, comment_ids: Collection[int]) -> dict[int, list[str]]:
+    """Return what each of these comments is about, as the ids of themes; those about none are left out."""
+    about = sa.and_(comment_themes.c.comment_id.in_(comment_ids), comment_themes.c.theme != NO_THEME)
+    found: dict[int, list[str]] = {}
+    for row in conn.execute(sa.select(comment_themes).where(about).order_by(comment_themes.c.theme)):
+        found.setdefault(row.comment_id, []).append(row.theme)
+    return found
+
+
 def personal_data_of(conn: sa.Connection, comment_ids: Collection[int]) -> dict[int, list[PersonalData]]:
     """Return what in each of these comments could identify a person, in the order it stands."""
     query = sa.select(personal_data).where(personal_data.c.comment_id.in_(comment_ids)).order_by(personal_data.c.id)
