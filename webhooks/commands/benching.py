@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from webhooks.commands.bench_desk import show_desk
 from webhooks.commands.bench_themes import show_themes
 
 if TYPE_CHECKING:
@@ -40,8 +41,12 @@ class Measured:
 @click.option("--comments", default=500, type=click.IntRange(100, 100_000), help="How many of each.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--themes", is_flag=True, help="Measure the themes over 1,000, 10,000 and 100,000 comments instead.")
-def bench(comments: int, as_json: bool, themes: bool) -> None:
+@click.option("--desk", is_flag=True, help="Measure the desk over 1,000, 10,000 and 100,000 insights instead.")
+@click.option("--database", help="With --desk: the address of an empty database, such as postgresql://… .")
+def bench(comments: int, as_json: bool, themes: bool, desk: bool, database: str | None) -> None:
     """Measure how fast comments are taken in and handled, on a database of its own that is thrown away."""
+    if desk:
+        return show_desk(as_json, database)
     if themes:
         return show_themes(as_json)
     with tempfile.TemporaryDirectory(prefix="manyvoices-bench-") as folder:

@@ -1,0 +1,236 @@
+"""Measure how long the pages of the desk take at the server, over more and more insights."""
+
+import json
+import random
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from flask import Flask
+    from flask.testing import FlaskClient
+
+    from plugin.service import Service
+
+SIZES = (1_000, 10_000, 100_000)
+TIMES = 9
+AT_ONCE = 5_000
+ADDRESS = "bench@example.org"
+DAYS = 365
+# One insight of so many has it; the others share what is common.
+RARE = 500
+RARE_TYPE = "industry"
+
+
+def show_desk(as_json: bool, database: str | None, sizes: Sequence[int] = SIZES) -> None:
+    """Print how many milliseconds each page of the desk takes, for desks of each size."""
+    rows = [
+        {"insights": size, "page": page, "milliseconds": round(seconds * 1000, 1)}
+        for size, pages in seconds_for_desk(database, sizes)
+        for page, seconds in pages.items()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    widest = max(len(str(row["page"])) for row in rows)
+    click.echo(f"{'insights':>10}  {'':{widest}}  {'ms':>7}")
+    for row in rows:
+        click.echo(f"{row['insights']:10,}  {row['page']:{widest}}  {row['milliseconds']:7}")
+
+
+def seconds_for_desk(database: str | None, sizes: Sequence[int]) -> Iterator[tuple[int, dict[str, float]]]:
+    """Yield, for each size, how long each page takes at the median: signed in, with its templates, without a network.
+
+    Args:
+        database: the address of an empty database; None for a SQLite file that is thrown away.
+        sizes: how many insights, growing: the same database is filled further.
+    """
+    from plugin import engine
+    from plugin.store.communities import all_communities
+    from plugin.store.migrating import migrate_tables
+    from plugin.store.opening import is_sqlite, reading, writing
+    from webhooks.app import create_app
+    from webhooks.settings import settings_from
+    from webhooks.wiring import NAME
+
+    with tempfile.TemporaryDirectory(prefix="manyvoices-bench-") as folder:
+        told = {"MANYVOICES_DATA_DIR": folder, "MANYVOICES_SECRET_KEY": "only for figures, and thrown away after"}
+        app = create_app(settings_from(told | ({"MANYVOICES_DATABASE_URL": database} if database else {})))
+        service: Service = app.extensions[NAME]
+        engine.migrate(service.db)
+        migrate_tables(service.db)
+        with reading(service.db) as conn:
+            if all_communities(conn):
+                raise click.ClickException("This database holds a community. Please name an empty one.")
+        with writing(service.db) as conn:
+            begin(conn)
+        client = _signed_in(app)
+        last = 0
+        for size in sizes:
+            for first in range(last + 1, size + 1, AT_ONCE):
+                with writing(service.db) as conn:
+                    fill(service, conn, first, min(first + AT_ONCE - 1, size))
+            last = size
+            # As PostgreSQL does on its own after a while. SQLite does not, and so has to do without.
+            if not is_sqlite(service.db):
+                with service.db.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+                    conn.exec_driver_sql("VACUUM ANALYZE")
+            yield size, {page: _once(client, path) for page, path in pages_of(size).items()}
+        service.jobs.close()
+        service.db.dispose()
+
+
+def pages_of(size: int) -> dict[str, str]:
+    """Return the pages that are measured, by what is special with them."""
+    from plugin.lexicons import packaged_list
+
+    return {
+        "the list": "/desk/",
+        "the list, whatever its state": "/desk/?state=any",
+        "a rare stakeholder type": f"/desk/?type={RARE_TYPE}",
+        "a common stakeholder type": "/desk/?type=carer",
+        "a theme": f"/desk/?theme={packaged_list().themes[0].id}",
+        "words that many have": "/desk/?words=evening+tablets",
+        "words that few have": "/desk/?words=lighthouse",
+        "words that none has": "/desk/?words=zebra",
+        "mine": "/desk/?whose=mine",
+        "nobody's, of a kind, in a month": "/desk/?whose=nobody&kind=concern&age=month",
+        "asleep": "/desk/?snoozed=yes",
+        "a rare state": "/desk/?state=change_made",
+        "a page far back": f"/desk/?state=any&before={max(size // 10, 2)}",
+        "one insight": f"/desk/insights/{size // 2}",
+    }
+
+
+def begin(conn: "sa.Connection") -> None:
+    """Put a community and its editor into an empty database."""
+    from plugin.store.communities import add_community
+    from plugin.store.staff import add_staff
+
+    home = "https://forum.example.org"
+    community_id = add_community(
+        conn,
+        slug="bench",
+        platform="standard",
+        name="Bench",
+        base_url=home,
+        sign_up_url=f"{home}/join",
+        sign_in_url=f"{home}/in",
+        editorial_address="editors@example.org",
+        moderators_address="moderators@example.org",
+    )
+    add_staff(conn, ADDRESS, "admin", community_id)
+
+
+def fill(service: "Service", conn: "sa.Connection", first: int, last: int) -> None:
+    """Put the insights of these numbers into the database: as many discussions as a tenth, in one year."""
+    import sqlalchemy as sa
+
+    from plugin.lexicons import packaged_list
+    from plugin.store import tables
+    from plugin.store.searching import index_words
+
+    chance = random.Random(first)  # noqa: S311 - figures to measure with, not secrets
+    now, themes = datetime.now(UTC), packaged_list().themes
+    author = {"community_id": 1, "told_at": now, "kind": "member", "groups": [], "declared": []}
+    page = {"community_id": 1, "told_at": now, "title": "Bench", "url": "https://forum.example.org", "kind": "blog"}
+    comment = {"community_id": 1, "state": "visible", "source": "webhook"}
+    tag = {"decision": "suggested", "source": "text", "by": "tagger", "confidence": 0.9, "frame": "am", "flags": []}
+    insight = {"community_id": 1, "is_insight": True, "score": 0.8, "evidence": [[0, 60]], "reasons": []}
+    mail = {"community_id": 1, "kind": "forward", "channel": "email", "recipient": "editors@example.org"}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in FILLED}
+    for number in range(first, last + 1):
+        at = now - timedelta(days=DAYS) + timedelta(seconds=number * 60)
+        is_rare = number % RARE == 0
+        text = f"{RARE_WORDS if is_rare else chance.choice(WORDS)} ({number})"
+        ten = (number - 1) // 10 + 1
+        if number % 10 == 1:
+            rows["authors"].append(author | {"id": ten, "native_id": str(ten), "display_name": f"Member {ten}"})
+            rows["discussions"].append(page | {"id": ten, "native_id": str(ten), "audience": "public"})
+        times = {"created_at": at, "text_at": at, "received_at": at}
+        place = {"author_id": chance.randint(1, ten), "discussion_id": ten, "native_id": str(number)}
+        rows["comments"].append(comment | place | times | {"id": number, "text": text})
+        rows["comment_themes"] += [{"comment_id": number, "theme": one.id} for one in chance.sample(themes, 2)]
+        type_ = RARE_TYPE if is_rare else chance.choice(COMMON_TYPES)
+        rows["tag_decisions"].append(tag | {"comment_id": number, "type": type_, "text_at": at, "decided_at": at})
+        state = "change_made" if is_rare else chance.choice(STATES)
+        rows["insights"].append(
+            insight
+            | {"id": number, "comment_id": number, "kind": chance.choice(KINDS), "is_urgent": number % 20_000 == 3}
+            | {"urgent_evidence": [], "text_at": at, "found_at": at, "on_desk_at": at, "state": state}
+            | {"assignee_id": 1 if chance.random() < 0.01 else None, "is_snoozed": chance.random() < 0.02}
+        )
+        rows["insight_types"].append({"insight_id": number, "type": type_})
+        if number % 100 == 50:
+            rows["insight_merges"].append({"insight_id": number, "into_id": number - 1, "by": "staff:1", "at": at})
+        rows["outbox"].append(
+            mail | {"insight_id": number, "status": "sent", "created_at": at, "message_id": f"<{number}@example.org>"}
+        )
+    for name, lines in rows.items():
+        if lines:
+            conn.execute(sa.insert(tables.metadata.tables[name]), lines)
+    for line in rows["comments"]:
+        index_words(conn, service.vault, line["id"], line["text"])
+
+
+def _signed_in(app: "Flask") -> "FlaskClient":
+    from plugin.store.opening import writing
+    from plugin.store.staff import account_id, new_sign_in_link
+    from webhooks.wiring import NAME
+
+    with writing(app.extensions[NAME].db) as conn:
+        link = new_sign_in_link(conn, account_id(conn, ADDRESS) or 0, datetime.now(UTC))
+    client = app.test_client()
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(f"/staff/enter/{link}").text)
+    client.post(f"/staff/enter/{link}", data={"csrf_token": token[1] if token else ""})
+    return client
+
+
+def _once(client: "FlaskClient", path: str) -> float:
+    taken = []
+    for _ in range(TIMES + 1):
+        start = time.perf_counter()
+        answer = client.get(path)
+        taken.append(time.perf_counter() - start)
+        if answer.status_code != 200:
+            raise click.ClickException(f"{path} answered {answer.status_code}, so there is nothing to measure.")
+    # The first one fills what is kept from then on.
+    return median(taken[1:])
+
+
+FILLED = (
+    "authors",
+    "discussions",
+    "comments",
+    "comment_themes",
+    "tag_decisions",
+    "insights",
+    "insight_types",
+    "insight_merges",
+    "outbox",
+)
+COMMON_TYPES = ("patient", "carer", "health_professional")
+KINDS = ("experience", "practice", "lesson", "concern", "suggestion")
+# A desk that is looked after: most of it was dealt with.
+STATES = ("new", "in_review", "waiting", *(("used", "not_used", "closed") * 4))
+
+# Written for this.
+WORDS = (
+    "I look after my husband. His evening tablets came with the ten o'clock round, four hours late, so I keep a chart "
+    "by the bed now, and since then the times stand on the board above him.",
+    "We changed our handover last spring: the person who visits next rings the family before the visit, not after it. "
+    "It costs ten minutes a day.",
+    "They sent me home without the letter, and the surgery had never heard of the new tablets. A phone number to ring "
+    "in the evening would have been enough.",
+)
+RARE_WORDS = (
+    "Our company makes the lighthouse pump. We found that its alarm was too quiet on a busy ward, and changed it after "
+    "a nurse wrote to us."
+)
