@@ -23,6 +23,7 @@ from plugin.store.authors import erase_author
 from plugin.store.comments import StoredComment, comment_ids_by, comments_by, erase_comments
 from plugin.store.communities import Community
 from plugin.store.consents import credits_for, give, receipts_for, set_credit
+from plugin.store.desk import Said, replies_of
 from plugin.store.discussions import StoredDiscussion, discussion_by_id
 from plugin.store.insights import insights_by, sendings_of
 from plugin.store.outbox import Recall, recalls_of, sent_moments
@@ -35,6 +36,7 @@ from plugin.telling import tell_tags
 class Contribution:
     """One comment as its author sees it: its tags and their history, what was agreed, and what became of it.
 
+    `replies` are what the editors answered, oldest first.
     `sent_at` is when its mail went to the editors; `sending` is what holds of it for the next one, None where there is
     nothing to forward.
     """
@@ -48,6 +50,7 @@ class Contribution:
     sent_at: datetime | None
     steps: tuple[Step, ...]
     recalls: tuple[Recall, ...]
+    replies: tuple[Said, ...]
     sending: Sending | None
 
 
@@ -62,6 +65,7 @@ def contributions_of(service: Service, conn: sa.Connection, author_id: int) -> l
     steps = steps_of(conn, insight_ids.values())
     sendings = sendings_of(conn, insight_ids.values(), "forward")
     sent = sent_moments(conn, insight_ids.values())
+    replies = replies_of(conn, service.vault, insight_ids.values())
     found = []
     for one in reversed(stored):
         place = discussion_by_id(conn, one.discussion_id)
@@ -79,6 +83,7 @@ def contributions_of(service: Service, conn: sa.Connection, author_id: int) -> l
                 steps=tuple(steps[insight_id]) if insight_id else (),
                 sent_at=sent.get(insight_id) if insight_id else None,
                 recalls=tuple(recalls_of(conn, insight_id)) if insight_id else (),
+                replies=tuple(replies[insight_id]) if insight_id else (),
                 sending=sendings.get(insight_id) if insight_id else None,
             )
         )
@@ -181,4 +186,6 @@ def _record(one: Contribution) -> dict[str, Any]:
         "mail_to_the_editors": {"status": one.stored.forwarded, "sent_at": one.sent_at},
         "called_back": [asdict(recall) for recall in one.recalls],
         "what_became_of_it": [asdict(step) for step in one.steps],
+        # Who of the editors wrote it is theirs to say.
+        "answers_of_the_editors": [{"text": reply.text, "at": reply.at} for reply in one.replies],
     }

@@ -88,6 +88,43 @@ def tell_contributor(service: Service, conn: sa.Connection, community_id: int, a
     _put_to_contributor(service, conn, community_id, author_id, "news", str(up_to), up_to=up_to)
 
 
+def tell_of_reply(
+    service: Service,
+    conn: sa.Connection,
+    community_id: int,
+    author_id: int,
+    *,
+    insight_id: int,
+    reply_id: int,
+    due_at: datetime | None = None,
+) -> None:
+    """Put up the mail that tells an author that an answer is there.
+
+    Args:
+        service: what we work with.
+        conn: inside the transaction that kept the answer.
+        community_id: in which community.
+        author_id: who is told.
+        insight_id: what was answered.
+        reply_id: the answer.
+        due_at: when one mail tells of all that was answered until then; None is at once, one mail for each answer.
+    """
+    now = datetime.now(UTC)
+    occasion = f"by-{due_at:%Y-%m-%d}" if due_at else str(reply_id)
+    delay = max(0.0, (due_at - now).total_seconds()) if due_at else 0
+    _put_to_contributor(
+        service,
+        conn,
+        community_id,
+        author_id,
+        "reply",
+        occasion,
+        up_to=reply_id,
+        insight_id=insight_id,
+        delay=delay,
+    )
+
+
 def put_digest(service: Service, conn: sa.Connection, community_id: int, user_id: int, week: str) -> None:
     """Put up the letter of a week to one of the staff; of the same week there is one."""
     recipient = f"staff:{user_id}"
@@ -156,10 +193,13 @@ def _put_to_contributor(
     occasion: str,
     *,
     up_to: int | None = None,
+    insight_id: int | None = None,
+    delay: float = 0,
 ) -> None:
     waiting = put_out(
         conn,
         community_id=community_id,
+        insight_id=insight_id,
         author_id=author_id,
         kind=kind,
         recipient=CONTRIBUTOR,
@@ -167,7 +207,7 @@ def _put_to_contributor(
         up_to=up_to,
         at=datetime.now(UTC),
     )
-    _put(service, conn, waiting)
+    _put(service, conn, waiting, delay=delay)
 
 
 def _ready(service: Service, conn: sa.Connection, outbox_id: int) -> tuple[Waiting, Mail] | None:

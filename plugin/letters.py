@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from plugin.basis import Withheld, basis_for
 from plugin.channels.email import Mail
+from plugin.consent import allows
 from plugin.forwarding import ForwardedCopy, forwarded_copy
 from plugin.glances import Glance, glance_of
 from plugin.model import Evidence
@@ -18,12 +19,14 @@ from plugin.service import Service
 from plugin.store.addresses import StoredAddress, address_of, address_token
 from plugin.store.balances import roles_in_discussions
 from plugin.store.communities import Community, community_by_id
+from plugin.store.consents import receipts_for
 from plugin.store.digests import new_comments, staff_address, wants_digest
 from plugin.store.discussions import discussions_of
 from plugin.store.insights import StoredInsight, insight_by_id
 from plugin.store.links import LASTS, new_link
 from plugin.store.outbox import MailKind, Waiting, waiting_mail
 from plugin.store.queues import count_waiting
+from plugin.store.replies import comments_answered_since
 from plugin.store.staff import communities_open_to
 from plugin.store.steps import Told, told_of
 
@@ -145,6 +148,30 @@ def _news(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | 
     return Written(address.address, community.name, about, stop_url=stop)
 
 
+def _reply(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
+    known = _contributor(service, conn, waiting)
+    if isinstance(known, Withheld):
+        return known
+    address, community = known
+    if address.verified_at is None or address.frequency == "never":
+        return Withheld("the contributor does not want mails")
+    answered = comments_answered_since(conn, address.author_id, waiting.up_to or 0)
+    if not any(allows(receipts, "contact") for receipts in receipts_for(conn, answered).values()):
+        return Withheld("the contributor has not agreed that anybody writes to them")
+    stop = f"{service.public_url}/members/{community.slug}/stop/{address_token(service.vault, address, 'stop')}"
+    mine = _own_page(service, conn, community, address.author_id)
+    about = {"community": community, "page_url": mine, "stop_url": stop}
+    return Written(address.address, community.name, about, stop_url=stop)
+
+
+def reply_as_mailed(service: Service, community: Community) -> tuple[str, str]:
+    """Return the subject and the text of the mail that tells of an answer, with dots where it has links of its own."""
+    letter = LETTERS["reply"]
+    page = f"{service.public_url}/members/{community.slug}"
+    about = {"community": community, "page_url": f"{page}/mine/…", "stop_url": f"{page}/stop/…"}
+    return letter.subject.format(title=community.name), rendered(f"mail/{letter.template}.txt", **about)
+
+
 def _verify(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
     known = _contributor(service, conn, waiting)
     if isinstance(known, Withheld):
@@ -225,6 +252,7 @@ LETTERS: dict[MailKind, Letter] = {
     "urgent": Letter("urgent", "Please look now: {title}", _about_an_insight),
     "recall": Letter("recall", "Please delete your copy of an insight", _recall),
     "news": Letter("news", "What became of what you shared with {title}", _news),
+    "reply": Letter("reply", "The editors of {title} have answered you", _reply),
     "verify": Letter("verify", "Please confirm your address for {title}", _verify),
     "link": Letter("link", "Your own page at {title}", _link),
     "digest": Letter("digest", "Your discussions this week", _digest),

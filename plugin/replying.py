@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from plugin.consent import Receipt, allows
@@ -11,8 +12,13 @@ from plugin.outcomes import NotSaid
 LONGEST_TITLE = 100
 LONGEST_BODY = 5_000
 
+# When a letter a day comes, by the clock of the community; one a week comes on Mondays (plugin/chores.py).
+HOUR_OF_LETTERS = 8
+MONDAY = 0
+
 # Anything between braces: what somebody took for a variable is named, not sent.
 PLACE = re.compile(r"\{([^{}\n]{0,60})\}")
+Frequency = Literal["each", "daily", "weekly", "never"]
 
 # Their page alone; a mail too, which says that an answer is there; or a link in their inbox on the forum.
 Way = Literal["page", "mail", "forum"]
@@ -81,6 +87,18 @@ def hearing_of(receipts: Sequence[Receipt], *, has_mail: bool, wants_mail: bool,
     if has_inbox:
         return Hearing("forum", "It will stand on their own page, and their inbox on the forum gets a link to it.")
     return Hearing("page", "It will stand on their own page. They have no confirmed address.")
+
+
+def due_at(frequency: Frequency, local: datetime) -> datetime | None:
+    """Return when somebody who wants a mail a day or a week is told, by their community's clock; None is at once."""
+    if frequency not in ("daily", "weekly"):
+        return None
+    due = local.replace(hour=HOUR_OF_LETTERS, minute=0, second=0, microsecond=0)
+    if due <= local:
+        due += timedelta(days=1)
+    if frequency == "weekly":
+        due += timedelta(days=(MONDAY - due.weekday()) % 7)
+    return due
 
 
 # What may stand between braces in a saved reply, and what it stands for.

@@ -187,6 +187,31 @@ def shown_comments_at(conn: sa.Connection, community_id: int, url: str) -> dict[
     return {row.native_id: row.id for row in conn.execute(query)}
 
 
+def comments_around(
+    conn: sa.Connection, stored: StoredComment, *, most: int
+) -> tuple[list[StoredComment], list[StoredComment]]:
+    """Return up to `most` visible comments before and after one in its discussion, oldest first.
+
+    What it replies to stands first among those before it, however long ago that was written.
+    """
+    place, own = sa.tuple_(comments.c.created_at, comments.c.id), (stored.comment.created_at, stored.id)
+    seen = (
+        comments.c.discussion_id == stored.discussion_id,
+        comments.c.state == "visible",
+        comments.c.text.is_not(None),
+        comments.c.id != stored.id,
+    )
+    ids = sa.select(comments.c.id).where(*seen).limit(most)
+    before = list(conn.scalars(ids.where(place < own).order_by(place.desc())))
+    after = list(conn.scalars(ids.where(place > own).order_by(place)))
+    if stored.comment.parent_id is not None:
+        before += conn.scalars(ids.where(comments.c.native_id == stored.comment.parent_id))
+    return (
+        stored_comments(conn, comments.c.id.in_(before)),
+        stored_comments(conn, comments.c.id.in_(after)),
+    )
+
+
 def comment_by_id(conn: sa.Connection, comment_id: int) -> StoredComment | None:
     """Return one comment whatever its state, or None where its words are gone or never came."""
     found = stored_comments(conn, comments.c.id == comment_id)

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from plugin.store.opening import insert_into
 from plugin.store.tables import outbox
 
-# About an insight: forward, urgent, recall. To its author: news of it, verify (an address), link (to their own page).
+# About an insight: forward, urgent, recall. To its author: news of it, reply (an answer is there), verify (an address),
+# link (to their own page).
 # To one of the staff: digest.
-MailKind = Literal["forward", "urgent", "recall", "news", "verify", "link", "digest"]
+MailKind = Literal["forward", "urgent", "recall", "news", "reply", "verify", "link", "digest"]
 Status = Literal["waiting", "sending", "sent", "withheld", "failed", "recalled"]
 
 # A mail to a contributor names nobody: their address is read, unsealed, when the mail is sent.
@@ -108,6 +109,27 @@ def mails_about(
     return [_waiting(row) for row in conn.execute(sa.select(outbox).where(*about).order_by(outbox.c.id))]
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one mail about an insight got: `at` is when it was over, or when it was put up."""
+
+    kind: MailKind
+    recipient: str
+    status: Status
+    reason: str | None
+    at: datetime
+    confirmed_at: datetime | None
+
+
+def progress_of(conn: sa.Connection, insight_id: int) -> list[Progress]:
+    """Return how far each mail about an insight got, in the order in which they were put up."""
+    query = sa.select(outbox).where(outbox.c.insight_id == insight_id).order_by(outbox.c.id)
+    return [
+        Progress(row.kind, row.recipient, row.status, row.reason, row.finished_at or row.created_at, row.confirmed_at)
+        for row in conn.execute(query)
+    ]
+
+
 def mark_mail(
     conn: sa.Connection,
     outbox_id: int,
@@ -185,6 +207,7 @@ AGAIN: dict[MailKind, tuple[Status, ...]] = {
     "urgent": ("withheld", "recalled"),
     "recall": (),
     "news": ("withheld",),
+    "reply": ("withheld",),
     "verify": ("sent", "failed", "withheld"),
     "link": ("sent", "failed", "withheld"),
     "digest": (),

@@ -36,6 +36,12 @@ def steps_of(conn: sa.Connection, insight_ids: Collection[int], *, after_id: int
     return found
 
 
+def steps_with_doers(conn: sa.Connection, insight_id: int) -> list[tuple[str, Step]]:
+    """Return the steps of an insight, oldest first, each with who took it, as `add_step` has it."""
+    query = sa.select(insight_steps).where(insight_steps.c.insight_id == insight_id).order_by(insight_steps.c.id)
+    return [(row.by, _step(row)) for row in conn.execute(query)]
+
+
 def last_step_of(conn: sa.Connection, author_id: int) -> int:
     """Return the id of the newest step with anything that this author shared, or 0."""
     query = (
