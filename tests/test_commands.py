@@ -210,6 +210,34 @@ def test_a_change_that_cannot_be_right_is_refused_with_a_sentence(run, words: st
     assert complaint in refused.stderr
 
 
+def test_an_owner_says_where_their_pages_are_and_where_things_stand_on_them(run) -> None:
+    run(*WARD)
+    origins = ("--origin", "https://blog.ward.example.org/", "--origin", "https://ward.example.net")
+    composer = "https://ward.example.org/compose/{discussion}"
+    changed = run("community", "set", "ward", *origins, "--place", "comment=article > .c", "--compose", composer)
+    assert changed.exit_code == 0, changed.output
+    run("community", "set", "ward", "--place", "panel=#comments")
+    shown = run("community", "show", "ward").output
+    assert "https://blog.ward.example.org, https://ward.example.net" in shown
+    assert "comment: article > .c" in shown
+    assert "panel: #comments" in shown
+    assert composer in shown
+    run("community", "set", "ward", "--place", "comment=", "--origin", "", "--compose", "")
+    shown = run("community", "show", "ward").output
+    assert "panel: #comments" in shown
+    for gone in ("article", "blog.ward", "{discussion}"):
+        assert gone not in shown
+    for words, told in (
+        (("--origin", "https://*.example.org"), "not an origin"),
+        (("--origin", "http://blog.ward.example.org"), "must begin with https://"),
+        (("--place", "colour=red"), "one of comment, id"),
+        (("--compose", "https://evil.example/{discussion}"), "not an address on https://ward.example.org"),
+    ):
+        refused = run("community", "set", "ward", *words)
+        assert refused.exit_code == 2
+        assert told in refused.output
+
+
 def test_somebody_is_made_editor_of_one_community(run, service: Service, community: Community) -> None:
     result = run("staff", "add", "Edith@Hub.example.org", "--role", "editor", "--community", "hub")
     assert result.output == (
