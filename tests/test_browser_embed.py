@@ -182,8 +182,15 @@ def test_on_a_page_that_changes_without_loading_nothing_doubles_and_nothing_stay
     assert (told, page.locator("iframe").count()) == (2, 1)
     before = asked.count("/members/discourse/tags")
     page.evaluate("""() => { history.pushState({}, '', '/script/discourse/t/another/8');
-      document.querySelector('#topic-footer-buttons').remove(); document.querySelector('.post-stream').remove(); }""")
+      document.body.className = 'archetype-private_message'; document.querySelector('#topic-footer-buttons').remove();
+    }""")
     page.wait_for_function("!document.querySelector('iframe')")
+    page.wait_for_timeout(400)
+    assert "Says they are here" not in page.content()
+    # A private conversation is nobody's business; the next topic is asked about once.
+    assert asked.count("/members/discourse/tags") == before
+    page.evaluate("""() => { document.body.className = ''; history.pushState({}, '', '/script/discourse/t/another/9');
+      document.querySelector('.topic-post').remove(); }""")
     page.wait_for_timeout(600)
     assert asked.count("/members/discourse/tags") == before + 1
     # Somebody who is signed in is not invited.

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import yaml
 from flask import Flask
 from flask.testing import FlaskClient
-from test_kept import MUM, PAGE, keep
+from test_kept import MUM, PAGE, keep, on_one_database
 from werkzeug.test import TestResponse
 
 from forum import Forum, minute
@@ -25,9 +25,9 @@ from plugin.store.comments import shown_comments_at
 from plugin.store.communities import Community, change_community
 from plugin.store.consents import give
 from plugin.store.opening import writing
+from plugin.store.tables import comments
 from plugin.store.tags import decide_tag
 
-ONLY_ON = "sqlite"
 ATTACH = Path(__file__).parent.parent / "plugin" / "attach"
 DOCS = Path(__file__).parent.parent / "docs"
 HOME = "https://hub.example.org"
@@ -57,7 +57,7 @@ def answered(client: FlaskClient, community: Community, service: Service, secret
 
     def answer(native_id: str, *, given: bool = True, url: str = PAGE) -> None:
         with writing(service.db) as conn:
-            found = conn.exec_driver_sql("SELECT id FROM comments WHERE native_id = ?", (native_id,)).scalar_one()
+            found = conn.execute(sa.select(comments.c.id).where(comments.c.native_id == native_id)).scalar_one()
             at = datetime.now(UTC)
             decide_tag(conn, found, Tag("carer", 1.0, None, "author"), "confirmed", source="author", by="author", at=at)
             give(conn, found, "show_tag", given, None, at)
@@ -104,6 +104,7 @@ def test_a_role_stands_beside_a_comment_only_while_its_author_agrees(
     assert tags_at(client).json["tags"] == {}
 
 
+@on_one_database
 def test_a_page_for_members_takes_the_steps_of_one_that_is_not_there(
     client: FlaskClient, community: Community, service: Service, answered
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_page_for_members_takes_the_steps_of_one_that_is_not_there(
     assert len(asked[1]) > 2
 
 
+@on_one_database
 def test_only_its_own_sites_may_ask_and_frame(
     app: Flask, client: FlaskClient, community: Community, service: Service
 ) -> None:
@@ -156,6 +158,7 @@ def test_only_its_own_sites_may_ask_and_frame(
         assert "frame-ancestors 'none'" in client.get(path).headers["Content-Security-Policy"], path
 
 
+@on_one_database
 def test_the_script_and_the_tags_are_kept_no_longer_than_is_right(client: FlaskClient, community: Community) -> None:
     script = client.get("/embed.js")
     text = script.text
@@ -173,6 +176,7 @@ def test_the_script_and_the_tags_are_kept_no_longer_than_is_right(client: FlaskC
     assert again.headers["Access-Control-Allow-Origin"] == HOME
 
 
+@on_one_database
 def test_kept_words_go_to_the_forum_by_a_button_and_never_by_an_address(
     client: FlaskClient, community: Community, service: Service, secret: bytes, worker: Callable[[], None]
 ) -> None:
@@ -200,6 +204,7 @@ def test_kept_words_go_to_the_forum_by_a_button_and_never_by_an_address(
     assert "form-action 'self';" in gone.headers["Content-Security-Policy"]
 
 
+@on_one_database
 def test_what_a_site_owner_sets_is_looked_at_first(community: Community) -> None:
     for good in (BLOG, "http://localhost:8080", "https://xn--bcher-kva.example"):
         assert origin_mistake(good) is None, good
@@ -217,6 +222,7 @@ def test_what_a_site_owner_sets_is_looked_at_first(community: Community) -> None
         assert compose_mistake(bad, HOME), bad
 
 
+@on_one_database
 def test_what_a_site_owner_pastes_is_well_formed_and_names_only_addresses_that_are_there(app: Flask) -> None:
     theme = ATTACH / "discourse-theme"
     about = json.loads((theme / "about.json").read_text())
@@ -240,7 +246,7 @@ def test_what_a_site_owner_pastes_is_well_formed_and_names_only_addresses_that_a
         assert urls.match(address, method="GET")[0].startswith(("embed.", "members.")), address
 
 
-def test_the_page_about_embedding_lists_every_place(app: Flask) -> None:
+def test_the_page_about_embedding_lists_every_place() -> None:
     rows = re.findall(r"^\| `data-(\w+)` \| `(\w+)` \|", (DOCS / "embed.md").read_text(), re.M)
     assert {place for _, place in rows} == set(PLACES)
     assert all(attribute == place for attribute, place in rows)

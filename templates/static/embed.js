@@ -28,11 +28,12 @@
 
   async function look() {
     timer = 0;
-    const address = addressOfPage();
+    const address = isForAll() ? addressOfPage() : null;
     if (address !== asked) {
       asked = address;
       answer = null;
       clear();
+      if (address === null) return;
       const told = await ask(address);
       // Somebody went on to another page while we asked.
       if (address !== asked || !told) return;
@@ -63,6 +64,13 @@
     } catch {
       return null;
     }
+  }
+
+  // The address of a private conversation holds its title: nobody is told of it. A page that is still being drawn does
+  // not say yet what it is.
+  function isForAll() {
+    const { drawn, closed } = PLATFORMS[platform] || {};
+    return !(drawn && !document.querySelector(drawn)) && !(closed && document.querySelector(closed));
   }
 
   // The address as the forum tells it: without the place on the page, the page of many, and where a link came from.
@@ -165,6 +173,8 @@
       tag: ".cooked",
       panel: ["#topic-footer-buttons", ".post-stream"],
       member: "#current-user, .header-dropdown-toggle.current-user",
+      drawn: ".topic-post",
+      closed: ".archetype-private_message",
     },
     flaskbb: {
       comment: "#topic-posts .post-row",
