@@ -100,18 +100,17 @@ def list_page(report: Report) -> str:
     with reading(service().db) as conn:
         choices = choices_for(conn, communities, current_user.id)
         filters = filters_from(request.args, choices)
-        urgent, others, older = _found(conn, filters)
-        count = count_listed(conn, service().vault, filters.community_ids, _besides(filters), most=MOST_COUNTED)
-        lines = _lines(conn, choices, [*urgent, *others])
+        found = _found(conn, filters)
+        lines = _lines(conn, choices, [*found.urgent, *found.others])
         views = views_for(conn, current_user.id, [one.id for one in communities])
     shown = {line.item.id for line in lines}
     return render_template(
         "desk/insights.html",
-        urgent=[line for line in lines if line.item.id in set(urgent)],
-        others=[line for line in lines if line.item.id not in set(urgent)],
-        count=count,
+        urgent=[line for line in lines if line.item.id in found.urgent],
+        others=[line for line in lines if line.item.id not in found.urgent],
+        count=found.count,
         most_counted=MOST_COUNTED,
-        older=older,
+        older=found.older,
         filters=filters,
         choices=choices,
         offered=desk_filters,
@@ -133,16 +132,29 @@ def filters_here() -> Filters:
         return filters_from(request.args, choices_for(conn, communities_for("editor"), current_user.id))
 
 
-def _found(conn: sa.Connection, filters: Filters) -> tuple[list[int], list[int], int | None]:
-    """Return the urgent ones on top, the others of this page, and where the next page begins, if there is one."""
-    vault, on_a_page = service().vault, filters.on_a_page
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a filter finds: the urgent ones on top, the others of this page, where the next begins, and how many."""
+
+    urgent: list[int]
+    others: list[int]
+    older: int | None
+    count: int
+
+
+def _found(conn: sa.Connection, filters: Filters) -> Found:
+    vault, here, wanted, before = service().vault, filters.community_ids, _besides(filters), filters.before
     urgent = []
-    if filters.before is None and not filters.wanted.urgent:
+    if before is None and not filters.wanted.urgent:
         # Whatever was asked for: nobody is to miss them because of a filter.
         mine = [community.id for community in communities_for("editor")]
         urgent = listed(conn, vault, mine, Wanted(states=OPEN, urgent=True), limit=MOST_URGENT)
-    found = listed(conn, vault, filters.community_ids, _besides(filters), limit=on_a_page + 1, before=filters.before)
-    return urgent, found[:on_a_page], found[on_a_page - 1] if len(found) > on_a_page else None
+    # On the first page, what is read to be counted holds the page too.
+    most = MOST_COUNTED if before is None else filters.on_a_page + 1
+    found = listed(conn, vault, here, wanted, limit=most, before=before)
+    count = len(found) if before is None else count_listed(conn, vault, here, wanted, most=MOST_COUNTED)
+    others = found[: filters.on_a_page]
+    return Found(urgent, others, others[-1] if len(found) > len(others) else None, count)
 
 
 def _besides(filters: Filters) -> Wanted:

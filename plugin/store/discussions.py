@@ -67,6 +67,12 @@ def discussion_by_id(conn: sa.Connection, discussion_id: int) -> StoredDiscussio
     return _one(conn, discussions.c.id == discussion_id)
 
 
+def discussions_by_id(conn: sa.Connection, discussion_ids: Collection[int]) -> dict[int, StoredDiscussion]:
+    """Return these discussions by their ids, of those that are there."""
+    query = sa.select(discussions).where(discussions.c.id.in_(discussion_ids))
+    return {row.id: _stored(row) for row in conn.execute(query)}
+
+
 def discussions_of(conn: sa.Connection, community_ids: Collection[int]) -> list[DiscussionRow]:
     """Return the discussions of these communities, the one with the newest comment first."""
     shown = sa.and_(comments.c.discussion_id == discussions.c.id, comments.c.state == "visible")

@@ -14,7 +14,7 @@ from plugin.outcomes import State
 from plugin.sealing import Vault
 from plugin.store.comments import StoredComment, stored_comments
 from plugin.store.consents import credits_for, receipts_for
-from plugin.store.discussions import StoredDiscussion, discussion_by_id
+from plugin.store.discussions import StoredDiscussion, discussions_by_id
 from plugin.store.outbox import Status
 from plugin.store.tables import authors, comments, communities, discussions, insights, outbox
 from plugin.store.tags import note_types
@@ -200,22 +200,19 @@ def _read(conn: sa.Connection, vault: Vault, query: sa.Select[*tuple[object, ...
         sendings |= {(insight_id, kind): sending for insight_id, sending in found.items()}
     credits = credits_for(conn, vault, [row.comment_id for row in rows])
     stored = {item.id: item for item in stored_comments(conn, comments.c.id.in_([row.comment_id for row in rows]))}
-    places = {
-        id_: (place, _names_in(conn, id_))
-        for id_ in {row.discussion_id for row in rows}
-        if (place := discussion_by_id(conn, id_))
-    }
+    places = discussions_by_id(conn, {row.discussion_id for row in rows})
+    names = _names_in(conn, places)
     return [
         StoredInsight(
             mail_id=row.id,
             stored=stored[row.comment_id],
-            discussion=places[row.discussion_id][0],
+            discussion=places[row.discussion_id],
             found_at=row.found_at,
             kind=row.kind,
             status=row.status,
             reason=row.reason,
             finished_at=row.finished_at,
-            names=places[row.discussion_id][1],
+            names=frozenset(names[row.discussion_id]),
             insight_id=row.insight_id,
             state=row.state,
             sending=sendings[row.insight_id, row.kind],
@@ -225,13 +222,18 @@ def _read(conn: sa.Connection, vault: Vault, query: sa.Select[*tuple[object, ...
     ]
 
 
-def _names_in(conn: sa.Connection, discussion_id: int) -> frozenset[str]:
+def _names_in(conn: sa.Connection, discussion_ids: Collection[int]) -> dict[int, set[str]]:
+    """Return what those who wrote in each of these discussions are called."""
     query = (
-        sa.select(authors.c.display_name)
+        sa.select(comments.c.discussion_id, authors.c.display_name)
         .join(comments, comments.c.author_id == authors.c.id)
-        .where(comments.c.discussion_id == discussion_id, authors.c.display_name.is_not(None))
+        .where(comments.c.discussion_id.in_(discussion_ids), authors.c.display_name.is_not(None))
+        .distinct()
     )
-    return frozenset(conn.scalars(query))
+    found: dict[int, set[str]] = {discussion_id: set() for discussion_id in discussion_ids}
+    for row in conn.execute(query):
+        found[row.discussion_id].add(row.display_name)
+    return found
 
 
 KINDS: tuple[Kind, ...] = ("forward", "urgent")

@@ -12,6 +12,9 @@ from plugin.sealing import Vault
 from plugin.store.searching import having_words
 from plugin.store.tables import comment_themes, comments, insight_merges, insight_types, insights
 
+# Of so few that a filter leaves, the ids are read first. SQLite cannot tell few from many on its own: it would go
+# through a whole community, the newest first, to find them.
+FEW = 1_000
 # What still has to be looked at.
 OPEN: tuple[State, ...] = ("new", "in_review", "waiting", "reopened")
 
@@ -59,17 +62,21 @@ def listed(
         limit: how many at most.
         before: only those with a smaller id, for the next page.
     """
-    query = sa.select(insights.c.id).where(*_conditions(conn, vault, community_ids, wanted))
+    conditions, are_few = _conditions(conn, vault, community_ids, wanted)
+    query = sa.select(insights.c.id).where(*conditions)
     if before is not None:
         query = query.where(insights.c.id < before)
-    return list(conn.scalars(_from(query).order_by(insights.c.id.desc()).limit(limit)))
+    # Added to nothing, the id has no index that would lead through all of them in this order.
+    newest = insights.c.id + 0 if are_few else insights.c.id
+    return list(conn.scalars(_from(query).order_by(newest.desc()).limit(limit)))
 
 
 def count_listed(
     conn: sa.Connection, vault: Vault, community_ids: Collection[int], wanted: Wanted, *, most: int
 ) -> int:
     """Return how many insights fit; from `most` on they are not counted further."""
-    some = _from(sa.select(insights.c.id).where(*_conditions(conn, vault, community_ids, wanted))).limit(most)
+    conditions, _ = _conditions(conn, vault, community_ids, wanted)
+    some = _from(sa.select(insights.c.id).where(*conditions)).limit(most)
     return int(conn.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0)
 
 
@@ -79,10 +86,10 @@ def _from(query: sa.Select[int]) -> sa.Select[int]:
 
 def _conditions(
     conn: sa.Connection, vault: Vault, community_ids: Collection[int], wanted: Wanted
-) -> list[sa.ColumnElement[bool]]:
+) -> tuple[list[sa.ColumnElement[bool]], bool]:
+    """Return what must hold, and whether it leaves so few that their order is no help in finding them."""
     merged = sa.exists().where(insight_merges.c.insight_id == insights.c.id)
     found = [
-        insights.c.community_id.in_(community_ids),
         comments.c.text.is_not(None),
         insights.c.is_snoozed.is_(wanted.snoozed),
         ~merged,
@@ -91,25 +98,51 @@ def _conditions(
     ]
     if wanted.states:
         found.append(insights.c.state.in_(wanted.states))
+    lists: list[tuple[sa.ColumnElement[int], sa.Select[tuple[int]]]] = []
     if wanted.type:
-        of_type = insight_types.c.type == wanted.type
-        found.append(sa.exists().where(insight_types.c.insight_id == insights.c.id, of_type))
+        of_type = sa.select(insight_types.c.insight_id).where(insight_types.c.type == wanted.type)
+        lists.append((insights.c.id, of_type))
     if wanted.theme:
-        about = comment_themes.c.theme == wanted.theme
-        found.append(sa.exists().where(comment_themes.c.comment_id == insights.c.comment_id, about))
+        about = sa.select(comment_themes.c.comment_id).where(comment_themes.c.theme == wanted.theme)
+        lists.append((insights.c.comment_id, about))
     if wanted.kind:
         found.append(insights.c.kind == wanted.kind)
     if wanted.assignee is not None:
-        found.append(insights.c.assignee_id == (wanted.assignee or None))
-    if wanted.found_from:
-        found.append(insights.c.found_at >= wanted.found_from)
-    if wanted.found_before:
-        found.append(insights.c.found_at < wanted.found_before)
+        # Most are nobody's: an index would only lead through all of them out of their order.
+        of_nobody = sa.func.coalesce(insights.c.assignee_id, 0) == 0
+        found.append(insights.c.assignee_id == wanted.assignee if wanted.assignee else of_nobody)
+    if wanted.found_from or wanted.found_before:
+        found += _found_between(conn, community_ids, wanted.found_from, wanted.found_before)
     if wanted.words:
+        having = having_words(conn, vault, wanted.words)
+        lists.append((insights.c.comment_id, sa.select(comments.c.id).where(sa.false()) if having is None else having))
         # What is out of sight on the forum is not found by what it says.
-        found += [having_words(conn, vault, wanted.words), comments.c.state.in_(("visible", "direct"))]
+        found.append(comments.c.state.in_(("visible", "direct")))
     if wanted.besides_urgent:
         found.append(sa.or_(insights.c.is_urgent.is_(False), insights.c.state.not_in(OPEN)))
     if wanted.urgent is not None:
         found.append(insights.c.is_urgent.is_(wanted.urgent))
-    return found
+    has_few = bool(wanted.assignee)
+    for column, those in lists:
+        few = conn.scalars(those.limit(FEW + 1)).all()
+        found.append(column.in_(few) if len(few) <= FEW else (column + 0).in_(those))
+        has_few = has_few or len(few) <= FEW
+    # Where few ids are known, or between which they are, an index of the community leads astray.
+    leads_astray = has_few or wanted.found_from or wanted.found_before
+    community = insights.c.community_id + 0 if leads_astray else insights.c.community_id
+    return [community.in_(community_ids), *found], bool(has_few or wanted.urgent or wanted.snoozed)
+
+
+def _found_between(
+    conn: sa.Connection, community_ids: Collection[int], start: datetime | None, end: datetime | None
+) -> list[sa.ColumnElement[bool]]:
+    """Return the condition that insights were found between two moments, with the ids between which these are."""
+    between = [insights.c.found_at >= start] if start else []
+    between += [insights.c.found_at < end] if end else []
+    # The id is added to nothing, so that SQLite reads the index of the moments and not all ids in their order.
+    number = insights.c.id + 0
+    ends = sa.select(sa.func.min(number), sa.func.max(number)).where(
+        insights.c.community_id.in_(community_ids), *between
+    )
+    first, last = conn.execute(ends).one()
+    return [sa.false()] if first is None else [*between, insights.c.id.between(first, last)]

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from plugin.privacy import MOST_READ
 from plugin.sealing import Vault
 from plugin.store.opening import is_sqlite
-from plugin.store.tables import comments
 
 PURPOSE = "search"
 # Of a query. More would not find more.
@@ -47,20 +46,17 @@ def forget_words(conn: sa.Connection, which: Iterable[int] | sa.Select[tuple[int
     conn.execute(sa.delete(table).where(_key(table).in_(ids)))
 
 
-def having_words(conn: sa.Connection, vault: Vault, query: str) -> sa.ColumnElement[bool]:
-    """Return the condition that a comment has all the words of a query, in whatever form; of no words, none has."""
+def having_words(conn: sa.Connection, vault: Vault, query: str) -> sa.Select[tuple[int]] | None:
+    """Return the comments that have all the words of a query, in whatever form; None for a query without words."""
     tokens = list(dict.fromkeys(_tokens(vault, query)))[:MOST_WORDS]
     if not tokens:
-        return sa.false()
+        return None
     if is_sqlite(conn):
         # Digests are letters and digits: nothing in them means anything to FTS5.
-        found = sa.select(_SQLITE.c.rowid).where(
-            sa.text("comment_search MATCH :words").bindparams(words=" ".join(tokens))
-        )
-    else:
-        words = sa.func.to_tsquery(sa.literal_column("'simple'::regconfig"), " & ".join(tokens))
-        found = sa.select(_POSTGRES.c.comment_id).where(_POSTGRES.c.tokens.op("@@")(words))
-    return comments.c.id.in_(found)
+        matching = sa.text("comment_search MATCH :words").bindparams(words=" ".join(tokens))
+        return sa.select(_SQLITE.c.rowid).where(matching)
+    words = sa.func.to_tsquery(sa.literal_column("'simple'::regconfig"), " & ".join(tokens))
+    return sa.select(_POSTGRES.c.comment_id).where(_POSTGRES.c.tokens.op("@@")(words))
 
 
 def _key(table: sa.TableClause) -> sa.ColumnClause[int]:

@@ -233,7 +233,9 @@ insights = sa.Table(
     # Out of the way until then, or until a reply to the comment; `is_snoozed` without a moment: until a reply only.
     sa.Column("is_snoozed", sa.Boolean, nullable=False, server_default=sa.false()),
     _when("snoozed_until", nullable=True),
-    sa.Index("ix_insights_desk", "community_id", "state", "on_desk_at"),
+    sa.Index("ix_insights_desk", "community_id", "is_snoozed", "state", "on_desk_at"),
+    sa.Index("ix_insights_urgent", "community_id", "is_urgent", "state"),
+    sa.Index("ix_insights_found", "community_id", "found_at"),
 )
 
 # Append-only: what was done with an insight (plugin/outcomes.py has the table of steps). The newest row's state is
@@ -413,6 +415,7 @@ comment_themes = sa.Table(
     metadata,
     sa.Column("comment_id", sa.ForeignKey("comments.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("theme", sa.String(64), primary_key=True),
+    sa.Index("ix_comment_themes_theme", "theme", "comment_id"),
     sqlite_with_rowid=False,
 )
 

@@ -220,7 +220,11 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("is_snoozed", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True))
         batch_op.create_index(batch_op.f("ix_insights_assignee_id"), ["assignee_id"], unique=False)
-        batch_op.create_index("ix_insights_desk", ["community_id", "state", "on_desk_at"], unique=False)
+        batch_op.create_index("ix_insights_desk", ["community_id", "is_snoozed", "state", "on_desk_at"], unique=False)
+        batch_op.create_index("ix_insights_urgent", ["community_id", "is_urgent", "state"], unique=False)
+        batch_op.create_index("ix_insights_found", ["community_id", "found_at"], unique=False)
+    with op.batch_alter_table("comment_themes", schema=None) as batch_op:
+        batch_op.create_index("ix_comment_themes_theme", ["theme", "comment_id"], unique=False)
 
     op.execute(
         "UPDATE insights SET on_desk_at = (SELECT MIN(outbox.created_at) FROM outbox"
