@@ -32,13 +32,14 @@ class Part:
     is_shared: bool
 
 
-def alike(words: str, others: Mapping[int, str], *, margin: int = 0) -> list[Alike]:
+def alike(words: str, others: Mapping[int, str], *, margin: int = 0, most: int = MOST_SUGGESTED) -> list[Alike]:
     """Return which of the others say nearly the same as these words, the nearest first.
 
     Args:
         words: what to compare with.
         others: other texts, by the id of their insight.
         margin: how far below the bounds something may lie, for whoever looks more closely afterwards.
+        most: how many to return.
     """
     plain = _plain(words)
     if not plain:
@@ -49,7 +50,7 @@ def alike(words: str, others: Mapping[int, str], *, margin: int = 0) -> list[Ali
         for _, score, id_ in process.extract(plain, copies, scorer=scorer, score_cutoff=bound - margin, limit=None):
             found[id_] = max(score, found.get(id_, 0))
     nearest = sorted(found.items(), key=lambda one: (-one[1], one[0]))
-    return [Alike(id_, round(score)) for id_, score in nearest[:MOST_SUGGESTED]]
+    return [Alike(id_, round(score)) for id_, score in nearest[:most]]
 
 
 def differences(first: str, second: str) -> tuple[tuple[Part, ...], tuple[Part, ...]]:

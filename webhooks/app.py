@@ -17,6 +17,7 @@ from webhooks import (
     desk_bulk,
     desk_export,
     desk_item,
+    desk_replies,
     desk_tokens,
     desk_trail,
     desk_views,
@@ -103,7 +104,7 @@ def healthz() -> Response:
 
 
 # Their views stand on the blueprint of the desk, which knows them once they are imported.
-ON_THE_DESK = (desk_item, desk_bulk, desk_export, desk_views)
+ON_THE_DESK = (desk_item, desk_replies, desk_bulk, desk_export, desk_views)
 
 BLUEPRINTS = (
     receive.door,

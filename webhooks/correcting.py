@@ -139,7 +139,7 @@ def meanwhile(conn: sa.Connection, comment_id: int, seen: str) -> list[PastEntry
     """Return what was decided about a comment since a version of it."""
     newest = seen.partition(".")[0]
     known = int(newest) if newest.isascii() and newest.isdigit() else 0
-    return _past(conn, [line for line in history_of(conn, comment_id) if line.id > known])
+    return past_of(conn, [line for line in history_of(conn, comment_id) if line.id > known])
 
 
 def _mine(conn: sa.Connection, comment_id: int) -> tuple[StoredComment, StoredDiscussion, Community]:
@@ -168,11 +168,11 @@ def _page(
         stored=stored,
         place=place,
         pieces=_pieces(stored),
-        tags=_tags(stored),
+        tags=tag_entries(stored),
         hidden=[(type_, label_of(type_)) for type_ in case.hidden],
         # What the author said is not right is theirs to say; what stands is there already.
-        addable=_choices(case),
-        history=_past(conn, history)[::-1],
+        addable=choices_of(case),
+        history=past_of(conn, history)[::-1],
         seen=version_of(stored.comment.updated_at, history),
         asked=asked,
         problem=None if came_late or problem is None else str(problem),
@@ -187,7 +187,8 @@ def _pieces(stored: StoredComment) -> tuple[Piece, ...]:
     return pieces_of(stored.comment.text, says=spans)
 
 
-def _tags(stored: StoredComment) -> list[TagEntry]:
+def tag_entries(stored: StoredComment) -> list[TagEntry]:
+    """Return the standing tags of a comment as a page shows them, each with why it stands."""
     reasons = {one.type: one.reason for one in explanation_of(stored.comment.text).findings if one.counted}
     return [
         TagEntry(
@@ -204,7 +205,8 @@ def _tags(stored: StoredComment) -> list[TagEntry]:
     ]
 
 
-def _choices(case: Case) -> list[tuple[str, list[tuple[str, str]]]]:
+def choices_of(case: Case) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the types that may be added, in groups: a heading, and each type with its label."""
     taken = {tag.type for tag in case.standing} | set(case.hidden)
     taken |= {type_ for type_ in all_types() if case.last_of(type_, "author") == "removed"}
     return [
@@ -213,7 +215,8 @@ def _choices(case: Case) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
-def _past(conn: sa.Connection, history: list[HistoryLine]) -> list[PastEntry]:
+def past_of(conn: sa.Connection, history: list[HistoryLine]) -> list[PastEntry]:
+    """Return what was decided about a comment's tags, in words."""
     addresses = {f"staff:{account.id}": account.email for account in all_staff(conn)}
     return [
         PastEntry(

@@ -202,8 +202,8 @@ def comments_around(
         comments.c.id != stored.id,
     )
     ids = sa.select(comments.c.id).where(*seen).limit(most)
-    before = list(conn.scalars(ids.where(place < own).order_by(place.desc())))
-    after = list(conn.scalars(ids.where(place > own).order_by(place)))
+    before = list(conn.scalars(ids.where(place < own).order_by(comments.c.created_at.desc(), comments.c.id.desc())))
+    after = list(conn.scalars(ids.where(place > own).order_by(comments.c.created_at, comments.c.id)))
     if stored.comment.parent_id is not None:
         before += conn.scalars(ids.where(comments.c.native_id == stored.comment.parent_id))
     return (
