@@ -287,7 +287,9 @@ def test_letters_a_week_come_together_on_monday_at_eight(
     token = re.search(r'name="csrf_token" value="([^"]+)"', opened)
     assert token is not None
     for fields in ({"state": "passed_to", "body": "The board"}, {"state": "change_planned", "reason": "x" * 20}):
-        editor.post("/desk/insights/1/steps", data={"csrf_token": token[1], **fields})
+        seen = re.search(r'name="seen" value="(\d+)"', editor.get("/desk/insights/1").text)
+        assert seen is not None
+        editor.post("/desk/insights/1/steps", data={"csrf_token": token[1], "seen": seen[1], **fields})
     worker()
     assert len(inbox.mails) == 2
     monday = datetime(2026, 11, 23, 8, tzinfo=UTC)
