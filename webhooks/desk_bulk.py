@@ -66,9 +66,12 @@ def _left(deed: Deed, insight_id: int, seen: int, now: datetime) -> Left | None:
     mine = {community.id for community in communities_for("editor")}
     try:
         with writing(service().db) as conn:
-            item = item_of(conn, insight_id)
+            item = item_of(conn, insight_id, locked=True)
             if item is None or item.on_desk_at is None or item.community_id not in mine:
                 return Left(insight_id, f"Insight {insight_id}", GONE, None)
+            # Said before anything else: that somebody was quicker may be why it cannot be done any more.
+            if item.version != seen:
+                raise Stale(item)
             deed(conn, item, Actor(f"staff:{current_user.id}", now, seen))
     except Stale:
         return _told(insight_id, None)
