@@ -224,8 +224,10 @@ def speakers_of(desk: Desk) -> list[TagEntry]:
             # What somebody said earlier stands in other words than these.
             entries_.append(replace(entry, evidence=None, why=None))
             continue
-        cut, [(start, end), *_] = without_personal_data(text, data, [(tag.evidence.start, tag.evidence.end)])
-        entries_.append(replace(entry, evidence=cut[start:end]))
+        cut, places = without_personal_data(text, data, [(tag.evidence.start, tag.evidence.end)])
+        # What a moderator confirmed in words that were edited since has no place in these.
+        says = cut[places[0][0] : places[0][1]] if places else None
+        entries_.append(replace(entry, evidence=says, why=entry.why if says else None))
     return entries_
 
 
@@ -299,7 +301,7 @@ def past_lines(conn: sa.Connection, desk: Desk, names: Mapping[str, str]) -> lis
     lines += [_step_line(by, step, names) for by, step in steps_with_doers(conn, item.id)]
     if desk.words_kept_back is None:
         lines += [
-            Past(one.at, one.who, f"{one.what}{f' (“{one.reason}”)' if one.reason else ''}")
+            Past(one.at, f"{one.what}, by {one.who}", f"(“{one.reason}”)" if one.reason else "")
             for one in past_of(conn, history_of(conn, item.comment_id))
         ]
     return sorted(lines, key=lambda line: line.at)
