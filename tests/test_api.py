@@ -1,9 +1,13 @@
 """The desk for programs: what a token opens, what it can do, and what the documents promise."""
 
+import json
+import os
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -257,3 +261,24 @@ def ask(program: Program, operation: Any, mode: GenerationMode, insight_id: int 
 
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+def test_the_examples_of_the_documentation_do_what_they_say(
+    insights: tuple[int, int], service: Service, community: Community, live_url: str
+) -> None:
+    token = token_for(service, "ed@hub.example.org", community)
+    page = (Path(__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^curl .+$", page, re.M)
+    told = [
+        subprocess.run(
+            ["bash", "-c", f"{line} -w '\\n%{{http_code}}'"],
+            env={**os.environ, "VOICES": live_url, "TOKEN": token},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.rpartition("\n")
+        for line in commands
+    ]
+    assert [status for _, _, status in told] == ["200"] * 10 + ["201", "200", "201"]
+    assert [one["id"] for one in json.loads(told[0][0])["insights"]] == [insights[0]]
+    assert json.loads(told[-2][0])["state"] == "used"

@@ -98,7 +98,7 @@ def test_every_route_opens_for_those_it_is_for_and_for_nobody_else(
     for route in routes(app):
         if route.rule.endpoint in ("security.logout", "security.login"):
             continue
-        address = address_of(app, route.rule, things)
+        address = place_of(app, route.rule, things)
         asked_by_a_guest = guest.open(route.method, address)
         for person in who_asks(route, people):
             where = f"{route.method} {address} ({route.rule.endpoint}) for {route.audience}, as {person.name}"
@@ -252,7 +252,7 @@ def something_of_each(
     }
 
 
-def address_of(app: Flask, rule: Rule, things: dict[str, Any]) -> str:
+def place_of(app: Flask, rule: Rule, things: dict[str, Any]) -> str:
     """Return an address of a route that names the hub's own things; what is not known is called 1, or hub."""
     values = {
         name: things.get(
