@@ -60,13 +60,13 @@ def insight(insight_id: int) -> str:
 @staff_only("editor")
 def step(insight_id: int) -> ResponseReturnValue:
     """Say what was done with an insight; its contributor is told of most of it."""
-    state = request.form.get("state", "")
-    if state not in get_args(State):
-        abort(400)
-    needs = MEANINGS[cast(State, state)].needs
 
     def take(conn: sa.Connection, one: Desk, actor: Actor) -> str:
         _may_be_read(one)
+        state = request.form.get("state", "")
+        if state not in get_args(State):
+            abort(400)
+        needs = MEANINGS[cast(State, state)].needs
         said = {field: one_line(request.form.get(field, ""))[:LONGEST_SAID] or None for field in needs}
         acts.take(service(), conn, insight_id, Step(cast(State, state), actor.at, **said), actor)
         return "step"
@@ -201,6 +201,8 @@ def beside(insight_id: int) -> ResponseReturnValue:
 @staff_only("editor")
 def merge(insight_id: int) -> ResponseReturnValue:
     """Merge two insights: one of them stands for both from now on."""
+    with reading(service().db) as conn:
+        desk_of(conn, insight_id)
     other_id, lead_id = (request.form.get(name, type=int) for name in ("other", "lead"))
     if other_id is None or lead_id not in (insight_id, other_id):
         abort(400)
@@ -260,11 +262,12 @@ def _done(
     insight_id: int, act: str, doing: Doing, *, needs_version: bool = True, back_to: list[int] | None = None
 ) -> ResponseReturnValue:
     """Do something with an insight and go back to it; where that may not be, show it with all that was typed."""
-    seen = _seen() if needs_version else None
     try:
         with writing(service().db) as conn:
-            actor = Actor(f"staff:{current_user.id}", datetime.now(UTC), seen)
-            done = doing(conn, desk_of(conn, insight_id), actor)
+            # First of all: what somebody may not see is not there, whatever they sent with it.
+            one = desk_of(conn, insight_id)
+            actor = Actor(f"staff:{current_user.id}", datetime.now(UTC), _seen() if needs_version else None)
+            done = doing(conn, one, actor)
     except NotSaid as missing:
         status, problem = 422, Problem(str(missing), missing.field)
     except (NotAllowed, NotDone) as wrong:

@@ -168,7 +168,6 @@ def page_of(
     case = case_of(
         decisions_for(conn, [item.comment_id]).get(item.comment_id, []), stored.comment.text, stored.comment.updated_at
     )
-    is_credited = not (found.credit and found.credit.kind == "none")
     return render_template(
         "desk/insight.html",
         desk=desk,
@@ -188,9 +187,9 @@ def page_of(
         assignee=names.get(f"staff:{item.assignee_id}", "somebody who has left") if item.assignee_id else None,
         sleeps_until=day_in(item.snoozed_until, desk.community) if item.snoozed_until else None,
         tomorrow=(now.astimezone(ZoneInfo(desk.community.time_zone)) + timedelta(days=1)).date().isoformat(),
-        tags=speakers_of(desk) if may_read and is_credited else [],
-        hidden=[(type_, label_of(type_)) for type_ in case.hidden] if may_read and is_credited else [],
-        is_credited=is_credited,
+        tags=speakers_of(desk) if may_read and is_credited(found) else [],
+        hidden=[(type_, label_of(type_)) for type_ in case.hidden] if may_read and is_credited(found) else [],
+        is_credited=is_credited(found),
         addable=choices_of(case),
         tags_seen=version_of(stored.comment.updated_at, history),
         around=neighbours_of(conn, desk) if may_read else [],
@@ -299,12 +298,18 @@ def past_lines(conn: sa.Connection, desk: Desk, names: Mapping[str, str]) -> lis
         if one.act != "step"
     ]
     lines += [_step_line(by, step, names) for by, step in steps_with_doers(conn, item.id)]
-    if desk.words_kept_back is None:
+    # Who asked for no credit is not to be known here by their role either.
+    if desk.words_kept_back is None and is_credited(desk.found):
         lines += [
             Past(one.at, f"{one.what}, by {one.who}", f"(“{one.reason}”)" if one.reason else "")
             for one in past_of(conn, history_of(conn, item.comment_id))
         ]
     return sorted(lines, key=lambda line: line.at)
+
+
+def is_credited(found: StoredInsight) -> bool:
+    """Return whether the author of an insight wants anything of them to be known beside it."""
+    return found.credit is None or found.credit.kind != "none"
 
 
 def since(conn: sa.Connection, desk: Desk, seen: int) -> tuple[Past, ...]:
