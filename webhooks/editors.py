@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -90,8 +91,8 @@ def insights() -> ResponseReturnValue:
     # A form sends what was left empty too; the address is for keeping and passing on.
     if any(not value for value in request.args.values()):
         tidy = {name: kept for name, values in request.args.lists() if (kept := [one for one in values if one])}
-        return redirect(url_for("editors.insights", **tidy))  # type: ignore[arg-type]
-    return list_page(Report(done=request.args.get("done", 0, int)))
+        return redirect(f"{url_for('editors.insights')}?{urlencode(tidy, doseq=True)}".rstrip("?"))
+    return list_page(Report(done=max(request.args.get("done", 0, int), 0)))
 
 
 def list_page(report: Report) -> str:
@@ -119,7 +120,8 @@ def list_page(report: Report) -> str:
         view=_view_here(views, filters),
         report=report,
         elsewhere=[left for left in report.left if left.version is not None and left.id not in shown],
-        ticked=shown if request.args.get("tick") == "all" else set(report.ticked),
+        # What is urgent is ticked one by one.
+        ticked=found.others if request.args.get("tick") == "all" else report.ticked,
         all_ticked=request.args.get("tick") == "all",
         plain_steps=[(state, MEANINGS[state].label) for state in PLAIN_STEPS],
         mails_are_written_to=mail_folder(service().post),

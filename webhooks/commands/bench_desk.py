@@ -45,12 +45,15 @@ def show_desk(as_json: bool, database: str | None, sizes: Sequence[int] = SIZES)
         click.echo(f"{row['insights']:10,}  {row['page']:{widest}}  {row['milliseconds']:7}")
 
 
-def seconds_for_desk(database: str | None, sizes: Sequence[int]) -> Iterator[tuple[int, dict[str, float]]]:
+def seconds_for_desk(
+    database: str | None, sizes: Sequence[int], times: int = TIMES
+) -> Iterator[tuple[int, dict[str, float]]]:
     """Yield, for each size, how long each page takes at the median: signed in, with its templates, without a network.
 
     Args:
         database: the address of an empty database; None for a SQLite file that is thrown away.
         sizes: how many insights, growing: the same database is filled further.
+        times: how often each page is asked for.
     """
     from plugin import engine
     from plugin.store.communities import all_communities
@@ -82,7 +85,7 @@ def seconds_for_desk(database: str | None, sizes: Sequence[int]) -> Iterator[tup
             if not is_sqlite(service.db):
                 with service.db.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
                     conn.exec_driver_sql("VACUUM ANALYZE")
-            yield size, {page: _once(client, path) for page, path in pages_of(size).items()}
+            yield size, {page: _once(client, path, times) for page, path in pages_of(size).items()}
         service.jobs.close()
         service.db.dispose()
 
@@ -193,9 +196,9 @@ def _signed_in(app: "Flask") -> "FlaskClient":
     return client
 
 
-def _once(client: "FlaskClient", path: str) -> float:
+def _once(client: "FlaskClient", path: str, times: int) -> float:
     taken = []
-    for _ in range(TIMES + 1):
+    for _ in range(times + 1):
         start = time.perf_counter()
         answer = client.get(path)
         taken.append(time.perf_counter() - start)
