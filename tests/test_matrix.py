@@ -47,7 +47,7 @@ class Person:
     def open(self, method: str, address: str, body: Any = None, *, with_form: bool = False) -> TestResponse:
         # Each from a place of their own: some forms are taken from one only so often.
         place = {"REMOTE_ADDR": f"192.0.2.{sum(map(ord, self.name)) % 250}"}
-        form = {"csrf_token": self.csrf, **(body or {})} if with_form and method != "GET" else None
+        form = {"csrf_token": self.csrf, **FORM} if with_form and method != "GET" else None
         more: dict[str, Any] = {"json": body} if self.is_program and body is not None else {"data": form}
         return self.client.open(address, method=method, headers=self.headers, environ_base=place, **more)
 
@@ -270,10 +270,22 @@ STATUSES = {"no token": 401, "refused": 403, "not there": 404}
 # The names in addresses of which the hub has one: nobody of the hub may find nothing there.
 KNOWN = frozenset({"community", "comment_id", "insight_id", "discussion_id", "outbox_id", "queue", "theme"})
 
-# What is sent, so that nothing but whose it is decides.
+# What every form is sent with, so that nothing but whose it is decides.
+FORM = {
+    "seen": "1",
+    "state": "in_review",
+    "answer": "through",
+    "to": "",
+    "do": "send",
+    "reply": "Thank you.",
+    # Two insights that are to be merged.
+    "other": "2",
+    "lead": "1",
+    "seen-2": "1",
+}
+
+# And what programs send.
 BODIES: dict[str, Any] = {
-    "editors.step": {"state": "in_review"},
-    "held.decide": {"answer": "through"},
     "api_insights.assign": {"to": None},
     "api_insights.snooze": {"until": None},
     "api_insights.take_step": {"state": "in_review"},

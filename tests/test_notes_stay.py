@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from programs import Program
 from pytest_httpserver import HTTPServer
-from test_api import Program
 from test_matrix import Person, elsewhere, place_of, routes, something_of_each, staff_of
 
 from forum import Forum, minute

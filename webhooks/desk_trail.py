@@ -13,6 +13,7 @@ from flask import Blueprint, Response, render_template, request
 from flask_login import current_user
 
 from plugin import desk
+from plugin.exporting import safe_cell
 from plugin.store.audit import Entry, entries, first_broken, makers_of
 from plugin.store.opening import reading
 from plugin.store.staff import all_staff, runs_everything
@@ -111,18 +112,12 @@ def export() -> Response:
             one.before,
             one.after,
         )
-        rows.writerow([harmless(value) for value in told])
+        rows.writerow(["" if value is None else safe_cell(str(value)) for value in told])
     return Response(
         out.getvalue(),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": "attachment; filename=trail.csv", "Cache-Control": "no-store"},
     )
-
-
-def harmless(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _entries(conn: sa.Connection, asked: Asked, **more: Any) -> list[Entry]:
@@ -208,6 +203,8 @@ ACTS: Mapping[str, str] = {
     "handled": "dealt with it in a queue",
     "held let through": "let through what was held",
     "held erased": "erased what was held",
+    "saved a reply": "saved a reply to use again",
+    "dropped a saved reply": "let go of a saved reply",
     "themes changed": "changed the theme words",
     "recall confirmed": "confirmed that a copy is gone",
     "token made": "made a token",

@@ -9,17 +9,17 @@ import sqlalchemy as sa
 from flask import Response, jsonify, request, url_for
 from flask_smorest import Blueprint
 
-from plugin import desk
+from plugin import answering, desk
 from plugin.basis import Withheld, basis_on_desk
 from plugin.desk import Actor
 from plugin.letters import copy_of
 from plugin.outcomes import MEANINGS, NotAllowed, NotSaid, Step, steps_from
 from plugin.store.communities import Community
 from plugin.store.desk import Item, Stale, item_of, merged_into, notes_of
-from plugin.store.insights import StoredInsight, on_desk
+from plugin.store.insights import StoredInsight, on_desk, sendings_of
 from plugin.store.listing import Wanted, listed
 from plugin.store.opening import reading, writing
-from plugin.wording import one_line
+from plugin.wording import one_line, tidy_text
 from webhooks.api import schemas
 from webhooks.api.bearers import communities_of_bearer, speaks_for
 from webhooks.api.documenting import operation
@@ -77,7 +77,7 @@ def add_note(said: dict[str, Any], insight_id: int) -> Response:
     """Write a note to the other editors. It overwrites nothing, so it names no version."""
     return _done(
         insight_id,
-        lambda conn, item, actor: desk.note(service(), conn, item.id, said["note"], actor),
+        lambda conn, item, actor: desk.note(service(), conn, item.id, tidy_text(said["note"]), actor),
         names_version=False,
         status=201,
     )
@@ -109,17 +109,23 @@ def take_step(said: dict[str, Any], insight_id: int) -> Response:
         if field not in MEANINGS[state].needs:
             raise Refused(422, f"This does not belong to {state}.", field=field)
     step = Step(state, datetime.now(UTC), **{field: one_line(text) or None for field, text in said.items()})
-    return _done(insight_id, lambda conn, item, actor: desk.take(service(), conn, item.id, step, actor))
+
+    def take(conn: sa.Connection, item: Item, actor: Actor) -> None:
+        _may_be_read(conn, item)
+        desk.take(service(), conn, item.id, step, actor)
+
+    return _done(insight_id, take)
 
 
 @operation(insights, "POST", f"{ONE}/replies", gives=schemas.Insight, takes=schemas.NewReply, status=201, changes=True)
 def add_reply(said: dict[str, Any], insight_id: int) -> Response:
-    """Answer the author of an insight: it stands on their own page."""
-    return _done(
-        insight_id,
-        lambda conn, item, actor: desk.reply(service(), conn, item.id, said["reply"], actor),
-        status=201,
-    )
+    """Answer the author of an insight: it stands on their own page, and they hear of it as they agreed."""
+    text = tidy_text(said["reply"])
+
+    def answer(conn: sa.Connection, item: Item, actor: Actor) -> None:
+        answering.reply(service(), conn, _mine()[item.community_id], item.id, text, actor)
+
+    return _done(insight_id, answer, status=201)
 
 
 @operation(insights, "POST", f"{ONE}/merge", gives=schemas.Insight, takes=schemas.Joining, changes=True)
@@ -131,6 +137,8 @@ def merge(said: dict[str, Any], insight_id: int) -> Response:
             into, _ = _found(conn, said["into"])
         except Refused:
             raise NotSaid("into", "There is no such insight.") from None
+        _may_be_read(conn, item)
+        _may_be_read(conn, into)
         desk.merge(service(), conn, item.id, into.id, actor)
 
     return _done(insight_id, join)
@@ -170,6 +178,12 @@ def _done(
         except Stale:
             raise _stale(conn, *_found(conn, insight_id)) from None
         return _as_it_is(conn, *_found(conn, insight_id), status=status)
+
+
+def _may_be_read(conn: sa.Connection, item: Item) -> None:
+    """Raise NotAllowed for what nobody may read any longer: nothing is decided about words that are not there."""
+    if isinstance(basis_on_desk(sendings_of(conn, [item.id], "forward")[item.id]), Withheld):
+        raise NotAllowed("The words may not be read any longer.")
 
 
 def _check_seen(conn: sa.Connection, item: Item, found: StoredInsight) -> None:

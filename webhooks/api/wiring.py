@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import sqlalchemy as sa
 from flask import Flask, Response, jsonify
 from flask_login import current_user
 from flask_smorest import Api, Blueprint
 
 from plugin.store.opening import reading
+from plugin.store.replies import saved_for
 from plugin.store.staff import editors_of
-from plugin.store.tables import communities, saved_replies
 from webhooks.api import schemas
 from webhooks.api.bearers import communities_of_bearer, let_program_in, limit_programs, speaks_for
 from webhooks.api.documenting import operation
@@ -68,17 +67,11 @@ def list_communities() -> dict[str, Any]:
 @operation(desks, "GET", "/saved-replies", gives=schemas.SavedReplies)
 def list_saved_replies() -> dict[str, Any]:
     """List the replies that the editors of the token's communities have saved, by title."""
-    mine = [one.id for one in communities_of_bearer("editor")]
-    query = (
-        sa.select(
-            saved_replies.c.id, communities.c.slug.label("community"), saved_replies.c.title, saved_replies.c.body
-        )
-        .join(communities, communities.c.id == saved_replies.c.community_id)
-        .where(saved_replies.c.community_id.in_(mine))
-        .order_by(saved_replies.c.title, saved_replies.c.id)
-    )
+    mine = {one.id: one.slug for one in communities_of_bearer("editor")}
     with reading(service().db) as conn:
-        return {"saved_replies": [dict(row._mapping) for row in conn.execute(query)]}
+        saved = saved_for(conn, mine)
+    told = [{"id": one.id, "community": mine[one.community_id], "title": one.title, "body": one.body} for one in saved]
+    return {"saved_replies": told}
 
 
 def _keep_nothing(response: Response) -> Response:
