@@ -351,4 +351,5 @@ QUEUES = {
     # A worker claims as many as it may at each look, so this is at most 32 mails a second.
     "mail": Queue(at_once=8, poll=0.25),
     "writeback": Queue(at_once=8, poll=0.5, in_lanes=True),
+    "forums": Queue(at_once=8, poll=0.5, in_lanes=True),
 }

@@ -1,6 +1,6 @@
 """The kinds of work there are, how patient each of them is, and what is done by the clock."""
 
-from plugin import chores, delivery, digests, handlers, rereading, telling
+from plugin import chores, delivery, digests, handlers, polling, rereading, telling
 from plugin.engine import Chore, Job
 
 MINUTE = 60
@@ -26,6 +26,14 @@ JOBS = {
         delays=(30, 2 * MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR),
         give_up=telling.give_up,
     ),
+    # An hour and more of a forum that does not answer; after that the poll finds what was missed.
+    "read_forum": Job(
+        queue="forums",
+        run=polling.read_forum,
+        delays=(5, 30, 2 * MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR),
+        give_up=polling.give_up,
+    ),
+    "reconcile": Job(queue="forums", run=polling.reconcile_one, delays=(), give_up=polling.give_up),
     "read_again": Job(queue="ingest", run=rereading.read_again, delays=(MINUTE,), give_up=rereading.give_up),
 }
 
@@ -34,6 +42,7 @@ CHORES = {
     # At the full hour, because a day begins at a different one in each time zone.
     "tell_contributors": Chore("0 * * * *", chores.tell_contributors),
     "catch_up": Chore("*/10 * * * *", rereading.catch_up),
+    "reconcile_forums": Chore("*/10 * * * *", polling.reconcile),
     "send_digests": Chore("5 * * * *", digests.send_digests),
     "note_discussions": Chore("20 * * * *", digests.note_discussions),
     "forget": Chore("15 3 * * *", chores.forget),

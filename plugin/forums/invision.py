@@ -30,8 +30,9 @@ from plugin.events import (
     MemberRemoved,
     Source,
 )
-from plugin.forums.polled import Batch, Finding, Hint, Known
+from plugin.forums.polled import Batch, Finding, Hint
 from plugin.model import Audience, Author, Comment, CommentState, Discussion
+from plugin.store.held import Known
 from plugin.wording import one_line, plain_text
 
 # The newest two pages of each list are looked at each time, and one older page in turn.

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from plugin.channels.webhook import Message
 from plugin.events import Event
-from plugin.model import CommentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +34,6 @@ class Finding:
     what: str
     is_ok: bool
     advice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What we hold of a comment already, so that a reader can tell news from what was read before."""
-
-    created_at: datetime
-    text: str | None
-    text_at: datetime | None
-    state: CommentState
-    transitions: int = 0
 
 
 class Forum(Protocol):

@@ -654,3 +654,17 @@ audit_trail = sa.Table(
     _when("at"),
     sa.Index("ix_audit_trail_subject", "subject"),
 )
+
+# How a polled forum is asked: where its interface is, the keys (sealed), its own settings, and where the poll stands.
+connections = sa.Table(
+    "connections",
+    metadata,
+    sa.Column("community_id", sa.ForeignKey("communities.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("api_url", sa.Text, nullable=False),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("cursor", sa.JSON, nullable=False),
+    _when("polled_at", nullable=True),
+    _when("stopped_at", nullable=True),
+    sa.Column("stop_reason", sa.Text),
+)

@@ -1,0 +1,129 @@
+"""Ask the forums: at a hint that something happened, and by the clock for what no hint said."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+import structlog
+
+from plugin.channels.webhook import NotTaken
+from plugin.engine import Again
+from plugin.events import Event
+from plugin.forums.invision import Invision, setup_from
+from plugin.forums.polled import Forum, Hint
+from plugin.forums.rest import RestClient
+from plugin.service import Service
+from plugin.store.communities import Community, community_by_id
+from plugin.store.connections import Connection, connected_ids, connection_of, note_cursor, stop_connection
+from plugin.store.events import save_event
+from plugin.store.held import HeldComments
+from plugin.store.opening import reading, writing
+
+log = structlog.get_logger()
+
+
+def read_forum(service: Service, subject: str) -> None:
+    """Read what a hint is about, named `<community>.<kind>.<native id>.<which hint>`, and store what holds of it."""
+    number, kind, native_id, _ = subject.split(".")
+    forum = forum_of(service, int(number))
+    if forum is None:
+        return
+    try:
+        events = forum.read(Hint(kind, native_id))
+    except NotTaken as error:
+        if error.is_refusal or error.permanent:
+            return
+        raise Again(str(error), after=error.after) from None
+    store(service, int(number), events)
+
+
+def reconcile(service: Service, _at: datetime) -> None:
+    """Put up a look at every forum that answers us."""
+    with writing(service.db, patient=True) as conn:
+        for community_id in connected_ids(conn):
+            service.jobs.enqueue(conn, "reconcile", f"{community_id}.{_at:%Y%m%dT%H%M}", queue="forums")
+
+
+def reconcile_one(service: Service, subject: str) -> None:
+    """Look for what no hint told: edits, hides, approvals, deletions, lost deliveries."""
+    community_id = int(subject.partition(".")[0])
+    with reading(service.db) as conn:
+        connection = connection_of(conn, service.vault, community_id)
+    forum = forum_of(service, community_id)
+    if connection is None or forum is None:
+        return
+    cursor = connection.cursor
+    try:
+        for batch in forum.changes(connection.cursor):
+            store(service, community_id, batch.events)
+            cursor = batch.cursor
+    except NotTaken as error:
+        # The clock comes round again.
+        log.warning("forum.unread", community=community_id, reason=str(error))
+        return
+    with writing(service.db, patient=True) as conn:
+        note_cursor(conn, community_id, cursor, datetime.now(UTC))
+
+
+def give_up(_service: Service, subject: str) -> None:
+    """Leave what could not be read to the next look by the clock."""
+    log.error("forum.given_up", community=int(subject.partition(".")[0]))
+
+
+def store(service: Service, community_id: int, events: Iterable[Event]) -> None:
+    """Store events together with their jobs."""
+    with writing(service.db, patient=True) as conn:
+        for event in events:
+            if save_event(conn, community_id, event, datetime.now(UTC)):
+                service.jobs.enqueue(conn, "handle_event", event.key, queue="ingest")
+
+
+def forum_of(service: Service, community_id: int) -> Forum | None:
+    """Return the forum of a community, ready to be asked; None where it has none or where it refused us."""
+    with reading(service.db) as conn:
+        community = community_by_id(conn, community_id)
+        connection = connection_of(conn, service.vault, community_id)
+    if community is None or connection is None or connection.stopped_at or community.platform not in FORUMS:
+        return None
+    return FORUMS[community.platform](service, community, connection)
+
+
+def _invision(service: Service, community: Community, connection: Connection) -> Forum:
+    rest = RestClient(
+        connection.api_url,
+        connection.keys["api_key"],
+        private_host=community.private_host,
+        before=lambda: _may_ask(service, community.id),
+        refused=lambda reason: _stop(service, community, reason),
+        # A third bad call within minutes is answered 429, and the address is banned after that.
+        refusals=(401, 403, 429),
+    )
+    return Invision(
+        rest,
+        HeldComments(service.db, community.id),
+        setup_from(connection.settings),
+        community=community.slug,
+        base_url=community.base_url,
+    )
+
+
+def _may_ask(service: Service, community_id: int) -> None:
+    """Wait for this forum's turn; raise NotTaken where it refused us meanwhile, whoever it was that asked."""
+    with reading(service.db) as conn:
+        connection = connection_of(conn, service.vault, community_id)
+    if connection is None or connection.stopped_at:
+        raise NotTaken("the forum refused us", permanent=True, is_refusal=True)
+    service.pace.wait(str(community_id))
+
+
+def _stop(service: Service, community: Community, reason: str) -> None:
+    with writing(service.db, patient=True) as conn:
+        _stopped(conn, community.id, reason)
+    log.error("forum.stopped", community=community.slug, reason=reason, hint="manyvoices doctor")
+
+
+def _stopped(conn: sa.Connection, community_id: int, reason: str) -> None:
+    stop_connection(conn, community_id, reason, datetime.now(UTC))
+
+
+FORUMS: dict[str, Callable[[Service, Community, Connection], Forum]] = {"invision": _invision}
