@@ -24,6 +24,7 @@ from webhooks import (
     editors,
     embed,
     held,
+    hints,
     kept,
     members,
     mine,
@@ -108,6 +109,7 @@ ON_THE_DESK = (desk_item, desk_replies, desk_bulk, desk_export, desk_views)
 
 BLUEPRINTS = (
     receive.door,
+    hints.hints,
     pages.pages,
     members.members,
     embed.embed,

@@ -42,6 +42,13 @@ def save_event(conn: sa.Connection, community_id: int, event: Event, at: datetim
     return conn.execute(statement).first() is not None
 
 
+def save_dead_letter(conn: sa.Connection, community_id: int, key: str, at: datetime) -> None:
+    """Record that something came which could not be read; nothing of it is kept."""
+    row = {"key": key, "community_id": community_id, "type": "unreadable", "status": "failed"}
+    insert = insert_into(conn, events).values(**row, received_at=at, done_at=at)
+    conn.execute(insert.on_conflict_do_nothing())
+
+
 def received(conn: sa.Connection, key: str) -> Received | None:
     """Return the event of this key, or None where nothing of that key arrived."""
     row = conn.execute(sa.select(events).where(events.c.key == key)).first()
