@@ -379,7 +379,7 @@ OUR_TAGS = {
     *("mark", "table", "caption", "thead", "tbody", "tr", "th", "td", "time", "strong", "span", "nav", "article"),
     *("details", "summary", "dl", "dt", "dd", "h3", "code", "div", "figure", "figcaption", "svg", "text", "rect", "br"),
     # Of our own forms; a hostile one would be told by the attributes that make it act.
-    *("form", "input", "select", "optgroup", "option", "label", "textarea", "button", "fieldset", "legend"),
+    *("form", "input", "select", "option", "label", "textarea", "button", "fieldset", "legend", "optgroup"),
 }
 
 

@@ -32,6 +32,7 @@ from webhooks.desk_page import (
     Problem,
     beginning_of,
     desk_of,
+    is_credited,
     names_of,
     page_of,
     since,
@@ -139,7 +140,7 @@ def tags(insight_id: int) -> ResponseReturnValue:
 
     def correct(conn: sa.Connection, one: Desk, _actor: Actor) -> str:
         _may_be_read(one)
-        if one.found.credit and one.found.credit.kind == "none":
+        if not is_credited(one):
             raise NotAllowed("Its author asks for no credit, so their role does not stand here.")
         lock_as_seen(conn, one.item.comment_id, request.form.get("seen", ""))
         make_correction(conn, one.item.comment_id, asked)

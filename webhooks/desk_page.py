@@ -168,6 +168,7 @@ def page_of(
     case = case_of(
         decisions_for(conn, [item.comment_id]).get(item.comment_id, []), stored.comment.text, stored.comment.updated_at
     )
+    shows_roles = may_read and is_credited(desk)
     return render_template(
         "desk/insight.html",
         desk=desk,
@@ -187,9 +188,9 @@ def page_of(
         assignee=names.get(f"staff:{item.assignee_id}", "somebody who has left") if item.assignee_id else None,
         sleeps_until=day_in(item.snoozed_until, desk.community) if item.snoozed_until else None,
         tomorrow=(now.astimezone(ZoneInfo(desk.community.time_zone)) + timedelta(days=1)).date().isoformat(),
-        tags=speakers_of(desk) if may_read and is_credited(found) else [],
-        hidden=[(type_, label_of(type_)) for type_ in case.hidden] if may_read and is_credited(found) else [],
-        is_credited=is_credited(found),
+        tags=speakers_of(desk) if shows_roles else [],
+        hidden=[(type_, label_of(type_)) for type_ in case.hidden] if shows_roles else [],
+        is_credited=is_credited(desk),
         addable=choices_of(case),
         tags_seen=version_of(stored.comment.updated_at, history),
         around=neighbours_of(conn, desk) if may_read else [],
@@ -211,6 +212,11 @@ def page_of(
 def names_of(conn: sa.Connection) -> dict[str, str]:
     """Return who of the staff is behind `staff:<id>`, by address, and what else may have done something."""
     return {f"staff:{account.id}": account.email for account in all_staff(conn)} | OTHERS
+
+
+def is_credited(desk: Desk) -> bool:
+    """Return whether the role of an author may stand at the desk: they may have asked for no credit at all."""
+    return desk.found.credit is None or desk.found.credit.kind != "none"
 
 
 def speakers_of(desk: Desk) -> list[TagEntry]:
@@ -298,8 +304,7 @@ def past_lines(conn: sa.Connection, desk: Desk, names: Mapping[str, str]) -> lis
         if one.act != "step"
     ]
     lines += [_step_line(by, step, names) for by, step in steps_with_doers(conn, item.id)]
-    # Who asked for no credit is not to be known here by their role either.
-    if desk.words_kept_back is None and is_credited(desk.found):
+    if desk.words_kept_back is None and is_credited(desk):
         lines += [
             Past(one.at, f"{one.what}, by {one.who}", f"(“{one.reason}”)" if one.reason else "")
             for one in past_of(conn, history_of(conn, item.comment_id))
