@@ -312,11 +312,6 @@ def past_lines(conn: sa.Connection, desk: Desk, names: Mapping[str, str]) -> lis
     return sorted(lines, key=lambda line: line.at)
 
 
-def is_credited(found: StoredInsight) -> bool:
-    """Return whether the author of an insight wants anything of them to be known beside it."""
-    return found.credit is None or found.credit.kind != "none"
-
-
 def since(conn: sa.Connection, desk: Desk, seen: int) -> tuple[Past, ...]:
     """Return what made the versions of an insight that came after the one that somebody saw."""
     lines = [line for line in past_lines(conn, desk, names_of(conn)) if line.counts]
