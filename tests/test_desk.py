@@ -16,7 +16,7 @@ from plugin.service import Service
 from plugin.store.audit import entries, first_broken
 from plugin.store.communities import Community
 from plugin.store.desk import Stale, item_of, notes_of
-from plugin.store.listing import Wanted, count_listed, listed
+from plugin.store.listing import OPEN, Wanted, count_listed, listed
 from plugin.store.opening import reading, writing
 from plugin.store.staff import add_staff, remove_staff
 from plugin.store.tables import audit_trail, credits, insight_types, insights, receipts, tag_decisions
@@ -59,6 +59,11 @@ def test_the_list_is_filtered_by_who_speaks_by_words_and_by_whose_it_is(
     assert on_list(service, community, words="ringing families") == [nurse]
     assert on_list(service, community, words="tablets handover") == []
     assert on_list(service, community, words='"*) OR rowid:') == []
+    lately = datetime.now(UTC) - timedelta(hours=1)
+    assert on_list(service, community, found_from=lately, found_before=lately + timedelta(days=1)) == [nurse, dad]
+    assert on_list(service, community, found_before=lately, type="carer") == []
+    assert on_list(service, community, theme="medicines", states=OPEN, besides_urgent=True) == [dad]
+    assert on_list(service, community, urgent=True) == on_list(service, community, is_history=True) == []
     with writing(service.db) as conn:
         desk.assign(service, conn, dad, editor, Actor("staff:1", NOW))
     assert on_list(service, community, assignee=editor) == [dad]

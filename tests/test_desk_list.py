@@ -26,7 +26,7 @@ from plugin.store.opening import reading, writing
 from plugin.store.staff import account_id
 from plugin.store.tables import comments, insights
 
-# The queries themselves are asked of both databases in tests/test_desk.py and at the foot of this file.
+# The queries themselves are asked of both databases in tests/test_desk.py.
 ONLY_ON = "sqlite"
 
 DAD = "I look after my father. His evening tablets came four hours late, so now we keep a chart by the bed."
@@ -319,6 +319,13 @@ def test_an_export_has_a_row_for_each_and_words_only_where_their_author_agreed_t
     with reading(service.db) as conn:
         trail = entries(conn, [community.id], act="exported")
     assert [(entry.by, entry.subject) for entry in trail] == [(by.by, "desk")] * 2
+
+    # What breaks on the way breaks the transfer off: no file ends as if it were whole.
+    with writing(service.db) as conn:
+        conn.exec_driver_sql("DROP TABLE insight_steps")
+    broken = act(editor, page, "/desk/export", **{"as": "jsonl"})
+    with pytest.raises(sa.exc.OperationalError):
+        broken.get_data()
 
 
 def user(service: Service, role: str) -> int:

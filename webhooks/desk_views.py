@@ -35,7 +35,7 @@ def keep_view() -> ResponseReturnValue:
 
 @desk.post("/views/<int:view_id>/remove")
 @staff_only("editor")
-def remove(view_id: int) -> ResponseReturnValue:
+def let_view_go(view_id: int) -> ResponseReturnValue:
     """Let a view go; only who made it may."""
     with writing(service().db) as conn:
         if not remove_view(conn, current_user.id, view_id):
