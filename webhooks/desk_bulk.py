@@ -1,6 +1,6 @@
 """One act with many insights: each is done or left on its own, and the page says which were left and why."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -44,7 +44,8 @@ def bulk() -> ResponseReturnValue:
         deed = _deed(now)
     except NotSaid as missing:
         return list_page(Report(error=str(missing), where=missing.field, typed=typed, ticked=ticked)), 422
-    left = [one for insight_id, seen in ticked.items() if (one := _left(deed, insight_id, seen, now))]
+    mine = {community.id for community in communities_for("editor")}
+    left = [one for insight_id, seen in ticked.items() if (one := _left(deed, mine, insight_id, seen, now))]
     done = len(ticked) - len(left)
     if left:
         return list_page(Report(done=done, left=left, typed=typed, ticked=[one.id for one in left])), 409
@@ -61,9 +62,8 @@ def _ticked(values: list[str]) -> dict[int, int]:
     }
 
 
-def _left(deed: Deed, insight_id: int, seen: int, now: datetime) -> Left | None:
+def _left(deed: Deed, mine: Collection[int], insight_id: int, seen: int, now: datetime) -> Left | None:
     """Do it with one, in a transaction of its own; return why it was left where it did not go."""
-    mine = {community.id for community in communities_for("editor")}
     try:
         with writing(service().db) as conn:
             item = item_of(conn, insight_id, locked=True)
