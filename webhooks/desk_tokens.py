@@ -10,7 +10,7 @@ from plugin.store.audit import record
 from plugin.store.opening import reading, writing
 from plugin.store.tokens import LONGEST_NAME, MOST_DAYS, new_token, remove_token, tokens_of
 from plugin.wording import one_line
-from webhooks.staff import any_staff
+from webhooks.staff import any_staff, communities_for
 from webhooks.wiring import service
 
 # Nobody has use for more, and a form that is pressed by a script must end somewhere.
@@ -71,6 +71,7 @@ def _page(status: int = 200, **about: str | None) -> Response:
         most_days=MOST_DAYS,
         longest_name=LONGEST_NAME,
         form=request.form,
+        sees_trail=bool(communities_for("editor")),
         **about,
     )
     answer = make_response(page, status)
