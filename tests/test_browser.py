@@ -45,7 +45,7 @@ MEMBER_PAGES = (
     "/members/practice/write?url={home}/practice/",
 )
 STAFF_PAGES = (
-    *("/moderators/", "/moderators/discussions/1", "/desk/", "/desk/insights/1"),
+    *("/moderators/", "/moderators/discussions/1", "/desk/", "/desk/insights/1", "/desk/replies"),
     *("/staff/sign-in", "/staff/sign-out", "/staff/password"),
 )
 

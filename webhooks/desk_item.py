@@ -18,7 +18,7 @@ from plugin.letters import reply_as_mailed
 from plugin.outcomes import LONGEST_SAID, MEANINGS, NotAllowed, NotSaid, State, Step
 from plugin.replying import check_reply, filled
 from plugin.store.audit import record
-from plugin.store.desk import Said, Stale, note_presence
+from plugin.store.desk import Said, Stale, item_of, note_presence
 from plugin.store.opening import reading, writing
 from plugin.store.outbox import confirm_recall, confirmed_at, waiting_mail
 from plugin.store.replies import saved_reply
@@ -50,11 +50,13 @@ Doing = Callable[[sa.Connection, Desk, Actor], str]
 @staff_only("editor")
 def insight(insight_id: int) -> str:
     """Show one insight with all that can be done with it, and note that somebody has it open."""
-    with writing(service().db) as conn:
-        desk_of(conn, insight_id)
-        note_presence(conn, insight_id, current_user.id, datetime.now(UTC))
     with reading(service().db) as conn:
-        return page_of(conn, desk_of(conn, insight_id), done=DONE.get(request.args.get("done", "")))
+        page = page_of(conn, desk_of(conn, insight_id), done=DONE.get(request.args.get("done", "")))
+    with writing(service().db) as conn:
+        # Its author may have had it erased this very moment.
+        if item_of(conn, insight_id):
+            note_presence(conn, insight_id, current_user.id, datetime.now(UTC))
+    return page
 
 
 @desk.post("/insights/<int:insight_id>/steps")

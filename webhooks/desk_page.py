@@ -277,7 +277,7 @@ def suggestions_for(conn: sa.Connection, desk: Desk, at: datetime) -> list[Sugge
     first = alike(
         text, words_to_compare(conn, desk.item.id, desk.item.community_id, at), margin=10, most=LOOKED_AT_TWICE
     )
-    others = on_desk(conn, service().vault, [one.id for one in first])
+    others = on_desk(conn, service().vault, [one.id for one in first]) if first else []
     shown = {one.insight_id: one for one in others if withheld(one) is None}
     words = {id_: _without_data(one) for id_, one in shown.items()}
     copies = {id_: copy_of(one, service().public_url) for id_, one in shown.items()}
@@ -289,7 +289,8 @@ def suggestions_for(conn: sa.Connection, desk: Desk, at: datetime) -> list[Sugge
 
 def merged_of(conn: sa.Connection, insight_id: int) -> list[Merged]:
     """Return what is merged into an insight, each with its own credit and consents."""
-    found = on_desk(conn, service().vault, merged_into(conn, insight_id))
+    ids = merged_into(conn, insight_id)
+    found = on_desk(conn, service().vault, ids) if ids else []
     return [Merged(one.insight_id, copy_of(one, service().public_url), withheld(one)) for one in found]
 
 

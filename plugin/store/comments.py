@@ -206,10 +206,8 @@ def comments_around(
     after = list(conn.scalars(ids.where(place > own).order_by(comments.c.created_at, comments.c.id)))
     if stored.comment.parent_id is not None:
         before += conn.scalars(ids.where(comments.c.native_id == stored.comment.parent_id))
-    return (
-        stored_comments(conn, comments.c.id.in_(before)),
-        stored_comments(conn, comments.c.id.in_(after)),
-    )
+    found = stored_comments(conn, comments.c.id.in_([*before, *after]))
+    return [one for one in found if one.id in before], [one for one in found if one.id in after]
 
 
 def comment_by_id(conn: sa.Connection, comment_id: int) -> StoredComment | None:
