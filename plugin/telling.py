@@ -17,11 +17,13 @@ import structlog
 from plugin.channels import webhook
 from plugin.channels.webhook import Message, NotTaken, Receiver
 from plugin.engine import Again
+from plugin.polling import forum_of
 from plugin.service import Service
 from plugin.showing import public_labels
 from plugin.store.authors import native_id_of
-from plugin.store.comments import place_of
+from plugin.store.comments import comment_ids_beside, place_of
 from plugin.store.communities import Community, community_by_id, live_secrets
+from plugin.store.connections import is_connected
 from plugin.store.consents import comments_answered, receipts_for
 from plugin.store.discussions import discussion_by_id
 from plugin.store.links import LASTS, new_link
@@ -58,17 +60,20 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A message with the one it goes to, and the row and the digest that it is for."""
+    """A message with the one it goes to, and the row and the digest that it is for.
+
+    Without a receiver it goes by the forum's own interface.
+    """
 
     row: WriteBack
     digest: str
-    receiver: Receiver
+    receiver: Receiver | None
     message: Message
 
 
 def tell_tags(service: Service, conn: sa.Connection, community: Community, comment_id: int) -> None:
     """Put up the labels that may stand beside a comment now, or that none may, where the forum knows otherwise."""
-    if community.write_back_url is None:
+    if not _takes(conn, community):
         return
     row = write_back_about(conn, community.id, "tag", f"comment:{comment_id}")
     state = _tags(conn, community, comment_id)
@@ -81,7 +86,7 @@ def put_staff_note(
     service: Service, conn: sa.Connection, community: Community, discussion_id: int, text: str, url: str
 ) -> None:
     """Put up a note to the forum's moderators, in place of the one about the same discussion: no quotes, no names."""
-    if community.write_back_url is None:
+    if not _takes(conn, community):
         return
     key = f"discussion:{discussion_id}"
     sealed = service.vault.seal(PURPOSE, json.dumps({"text": text, "url": url}))
@@ -93,7 +98,7 @@ def put_staff_note(
 
 def send_private_link(service: Service, conn: sa.Connection, community: Community, author_id: int) -> bool:
     """Put up a link to a member's own page, for their forum inbox; return False where the forum takes none."""
-    if community.write_back_url is None or native_id_of(conn, author_id) is None:
+    if not _takes(conn, community) or native_id_of(conn, author_id) is None:
         return False
     _put(service, conn, put_up(conn, community.id, "private_link", f"author:{author_id}", datetime.now(UTC)))
     return True
@@ -117,9 +122,16 @@ def write_back(service: Service, subject: str) -> None:
         ready = _ready(service, conn, subject)
     if ready is None:
         return
-    service.pace.wait(str(ready.row.community_id))
     try:
-        webhook.send(ready.receiver, ready.message)
+        # A forum's own interface waits before each of its calls.
+        if ready.receiver:
+            service.pace.wait(str(ready.row.community_id))
+        if ready.receiver:
+            webhook.send(ready.receiver, ready.message)
+        elif forum := forum_of(service, ready.row.community_id):
+            forum.send(ready.message)
+        else:
+            raise NotTaken("the forum refused us", permanent=True, is_refusal=True)
     except NotTaken as error:
         _record_failure(service, ready.row, error)
         return
@@ -154,7 +166,7 @@ def _ready(service: Service, conn: sa.Connection, subject: str) -> Ready | None:
     now = datetime.now(UTC)
     community = community_by_id(conn, row.community_id)
     keys = live_secrets(conn, service.vault, row.community_id, now)
-    if community is None or community.write_back_url is None or not keys:
+    if community is None or not ((community.write_back_url and keys) or is_connected(conn, community.id)):
         mark(conn, row, "held", at=now, reason="there is no address to send to, or no key to sign with")
         return None
     if community.write_back_stopped_at:
@@ -173,8 +185,12 @@ def _ready(service: Service, conn: sa.Connection, subject: str) -> Ready | None:
     message_id = str(row.message_id) if is_same else f"mv_{uuid.uuid4()}"
     at = row.tried_at if is_same and row.tried_at else now
     mark_trying(conn, row, digest=digest, message_id=message_id, at=at, sealed=state.sealed)
-    receiver = Receiver(community.write_back_url, keys[0], community.private_host)
-    return Ready(row, digest, receiver, Message(message_id, state.type, at, state.data))
+    receiver, data = None, state.data
+    if community.write_back_url and keys:
+        receiver = Receiver(community.write_back_url, keys[0], community.private_host)
+    elif row.kind == "tag":
+        data = data | _page_labels(conn, community, row.about_id)
+    return Ready(row, digest, receiver, Message(message_id, state.type, at, data))
 
 
 def _state(service: Service, conn: sa.Connection, community: Community, row: WriteBack) -> State | None:
@@ -197,6 +213,20 @@ def _tags(conn: sa.Connection, community: Community, comment_id: int) -> State |
         return State("tag.clear", {"comment": comment})
     discussion = {"id": place.discussion_native_id}
     return State("tag.set", {"comment": comment, "discussion": discussion, "labels": list(labels[:MOST_LABELS])})
+
+
+def _page_labels(conn: sa.Connection, community: Community, comment_id: int) -> dict[str, Any]:
+    """Return the labels of a whole page, for forums that have tags on pages and none on comments."""
+    place = place_of(conn, comment_id)
+    beside = comment_ids_beside(conn, comment_id)
+    tags, receipts = tags_for(conn, beside), receipts_for(conn, beside)
+    found = (public_labels(tags.get(id_, ()), receipts[id_], "visible", community.public_tags) for id_ in beside)
+    labels = sorted({label for labels in found for label in labels})
+    return {"discussion": {"id": place.discussion_native_id if place else None}, "page_labels": labels}
+
+
+def _takes(conn: sa.Connection, community: Community) -> bool:
+    return community.write_back_url is not None or is_connected(conn, community.id)
 
 
 def _note(service: Service, conn: sa.Connection, discussion_id: int, sealed: str | None) -> State | None:

@@ -29,7 +29,7 @@ Told = Callable[[str, bytes, dict[str, str]], None]
 
 @dataclass
 class FakeInvision:
-    """Switches: `hooks` off loses deliveries; `answers` go out before any other; `bearing` false masks nothing."""
+    """Switches: `hooks` off loses deliveries; `answers` go out before any other; `is_down` answers 503."""
 
     told: Told = lambda _event, _body, _headers: None
     comments: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
@@ -175,7 +175,9 @@ class FakeInvision:
             return _error("INVALID_ID", 404)
         if method == "POST":
             for name, value in dict(form).items():
-                rows[number][{"post": "content"}.get(name, name)] = value
+                # Tags go in as a list with commas and come out as objects.
+                kept = [{"name": tag} for tag in value.split(",") if tag] if name == "tags" else value
+                rows[number][{"post": "content"}.get(name, name)] = kept
             if any(name.startswith("secondaryGroups") for name, _ in form):
                 given = [int(value) for name, value in form if name == "secondaryGroups[]"]
                 rows[number].pop("secondaryGroups[]", None)
@@ -189,7 +191,7 @@ class FakeInvision:
         if "hidden" in args:
             found = [row for row in found if bool(row["hidden"]) is (args["hidden"] == "1")]
         if "authors" in args:
-            found = [row for row in found if str(row["author"]["id"]) == args["authors"]]
+            found = [row for row in found if str((row["author"] or {"id": 0})["id"]) == args["authors"]]
         if holder in args:
             found = [
                 row for row in found if str(self.pages[area][row["item_id"]][kind]["id"]) in args[holder].split(",")

@@ -50,7 +50,7 @@ UNFIT = re.compile(r"[\x00\ud800-\udfff]")
 PLAIN_URL = re.compile(
     r"https?://[^\x00-\x20\x7f-\xa0\u2028\u2029\\<>\"`@/]+(?:/[^\x00-\x20\x7f-\xa0\u2028\u2029\\<>\"`]*)?"
 )
-DATABASE = re.compile(r"cms([1-9][0-9]{0,5})")
+OUR_TAG = re.compile(r"has-[a-z0-9-]+-voice")
 
 
 class Unreadable(ValueError):  # noqa: N818 - named for the fact
@@ -571,7 +571,7 @@ class Invision:
         return self._pages[area.name, number]
 
     def _tag_page(self, data: Mapping[str, Any]) -> None:
-        """Add the tags of the labels to the page; what stands there from others stays."""
+        """Give the page the tags of the labels that its authors agreed to show; what stands there from others stays."""
         name, _, number = str(data["discussion"]["id"]).partition(":")
         area = self._setup.area(name)
         if not self._setup.item_tags or area is None or not number.isdecimal():
@@ -580,8 +580,9 @@ class Invision:
         if answer is None:
             return
         there = _tag_names(answer.get("tags"))
-        wanted = list(dict.fromkeys([*there, *(f"has-{_slug(label)}-voice" for label in data["labels"])]))
-        if wanted == there:
+        others = [tag for tag in there if not OUR_TAG.fullmatch(tag)]
+        wanted = list(dict.fromkeys([*others, *(f"has-{_slug(label)}-voice" for label in data["page_labels"])]))
+        if sorted(wanted) == sorted(there):
             return
         told: list[tuple[str, str | int]] = [("tags", ",".join(wanted))]
         if area.name == "blog":
@@ -788,6 +789,7 @@ MEMBER_HINTS: dict[str, Callable[..., Event] | None] = {
 
 SENDERS: dict[str, Callable[[Invision, Mapping[str, Any]], None]] = {
     "tag.set": Invision._tag_page,
+    "tag.clear": Invision._tag_page,
     "group.put": Invision._join_groups,
     "staff_note.put": Invision._put_note,
     "private_link.put": Invision._put_link,

@@ -229,6 +229,14 @@ def place_of(conn: sa.Connection, comment_id: int) -> Place | None:
     return Place(*row) if row else None
 
 
+def comment_ids_beside(conn: sa.Connection, comment_id: int) -> Sequence[int]:
+    """Return the visible comments of the discussion that a comment stands in."""
+    this = sa.select(comments.c.discussion_id).where(comments.c.id == comment_id).scalar_subquery()
+    return conn.scalars(
+        sa.select(comments.c.id).where(comments.c.discussion_id == this, comments.c.state == "visible")
+    ).all()
+
+
 def comment_ids_by(conn: sa.Connection, author_id: int) -> Sequence[int]:
     """Return the ids of everything an author wrote."""
     return conn.scalars(sa.select(comments.c.id).where(comments.c.author_id == author_id)).all()

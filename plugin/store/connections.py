@@ -76,6 +76,11 @@ def connected_ids(conn: sa.Connection) -> list[int]:
     return list(conn.scalars(sa.select(connections.c.community_id).where(connections.c.stopped_at.is_(None))))
 
 
+def is_connected(conn: sa.Connection, community_id: int) -> bool:
+    """Return whether this forum is asked by its own interface, stopped or not."""
+    return conn.scalar(sa.select(connections.c.community_id).filter_by(community_id=community_id)) is not None
+
+
 def note_cursor(conn: sa.Connection, community_id: int, cursor: Mapping[str, Any], at: datetime) -> None:
     """Record where the poll stands."""
     _change(conn, community_id, cursor=dict(cursor), polled_at=at)
