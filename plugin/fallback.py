@@ -28,13 +28,16 @@ class LinearModel:
     def probabilities(self, words: Iterable[str], features: Mapping[str, float]) -> dict[str, float]:
         """Return how likely each class is, from 0 to 1."""
         counts = Counter(word for word in words if word in self.words)
-        values = {word: (1 + math.log(count)) * self.words[word][0] for word, count in counts.items()}
-        length = math.sqrt(sum(value * value for value in values.values())) or 1.0
-        sums = list(self.intercepts)
-        for word, value in values.items():
-            weights = self.words[word]
-            for n in range(len(sums)):
-                sums[n] += value / length * weights[n + 1]
+        sums = [0.0] * len(self.intercepts)
+        squares = 0.0
+        for word, count in counts.items():
+            idf, *weights = self.words[word]
+            value = (1 + math.log(count)) * idf if count > 1 else idf
+            squares += value * value
+            for n, weight in enumerate(weights):
+                sums[n] += value * weight
+        length = math.sqrt(squares) or 1.0
+        sums = [start + one / length for start, one in zip(self.intercepts, sums, strict=True)]
         for name, share in features.items():
             for n, weight in enumerate(self.features.get(name, ())):
                 sums[n] += share * weight

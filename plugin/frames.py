@@ -24,8 +24,9 @@ class Frame:
     a second role may follow. `names` is what the pattern takes its types from. In an `org_voice` frame an
     organisation speaks. One of `word` must stand in the author's own words: kin and a ward sister share a
     symbol. None of `unless` may stand in the text. An `event` is something that happened in care, not a role:
-    saying "nobody told me" does not deny it. A frame `across` sentences is tried on the whole text, any other
-    on one sentence at a time.
+    saying "nobody told me" does not deny it. A frame `across` sentences is tried on the whole text, a
+    `closing` one from the last sentence on, any other on one sentence at a time. `doubt` is 0, 1 for a weak
+    frame, 2 for a faint one.
     """
 
     id: str
@@ -44,6 +45,8 @@ class Frame:
     unless: frozenset[str] = frozenset()
     across: bool = False
     besides: frozenset[str] = frozenset()
+    closing: bool = False
+    doubt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,9 @@ class Grammar:
         for present, start, end in sentences:
             for frame in self._called(present, barred, across=False):
                 yield frame, start, end
+        last = sentences[-1][1] if sentences else 0
         for frame in self._called(everything, barred, across=True):
-            yield frame, 0, len(marked_text)
+            yield frame, last if frame.closing else 0, len(marked_text)
 
     def _called(self, present: set[str], barred: set[int], *, across: bool) -> Iterator[Frame]:
         numbers = {number for piece in present for number in self.called_by.get(piece, ())}
@@ -193,6 +197,8 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
         unless=frozenset(entry["unless"].split("~")) if entry.get("unless") else frozenset(),
         across=entry.get("across", False),
         besides=frozenset(entry["besides"].split("~")) if entry.get("besides") else frozenset(),
+        closing=entry.get("closing", False),
+        doubt=2 if entry.get("faint") else 1 if entry.get("weak") else 0,
     )
 
 

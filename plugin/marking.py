@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from plugin.model import Evidence
 from plugin.reading import Reading
-from plugin.vocabulary import Term, Vocabulary
+from plugin.vocabulary import MOST_REMEMBERED, Term, Vocabulary
 
 _TOKEN = re.compile(r"\w+(?:[.,:/]\d+)*(?:&\w\b)?(?:'[^\W\d_]+)*|'s\b|\n+|[^\w\s]")
 _INNER_HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W_])")
@@ -21,6 +21,8 @@ _QUOTED = re.compile(r"\"[^\"\n]{1,600}\"|(?<![\w'])'(?=[^\W_])(?:[^'\n]|(?<=\w)
 _ENDINGS = {"'m": " am", "'ve": " have", "'re": " are", "'ll": " will", "'d": " had", "n't": " not"}
 # "Our Sam" is one of the family.
 NAMED_KIN = Term((), "K", "")
+# Longer words are rare, and a flood of them must not fill the memory.
+LONGEST_REMEMBERED = 24
 _STOPS = frozenset(".!?")
 _ABBREVIATIONS = frozenset(("dr", "mr", "mrs", "ms", "prof", "st", "eg", "ie", "approx", "etc", "vs"))
 
@@ -96,10 +98,19 @@ class _Marking:
         begins: list[int] = []
         spans: list[tuple[int, int]] = []
         terms: dict[int, Term] = {}
+        plain = self.vocabulary.plain
         place = 3
         n = 0
         while n < len(words):
             word = words[n]
+            piece = plain.get(word)
+            if piece is not None and (not n or words[n - 1] != "our"):
+                begins.append(place)
+                spans.append((tokens[n][1], tokens[n][2]))
+                pieces.append(piece)
+                place += len(piece) + 1
+                n += 1
+                continue
             term = self._term(words, tokens, n) if word in terms_of else self.vocabulary.by_ending(word)
             if word in fields and (term is None or not (term.types and term.rest)):
                 term = self.vocabulary.job_at(words, n) or term
@@ -112,6 +123,8 @@ class _Marking:
                 terms[place] = term
             else:
                 piece = self._plain(word, words[n - 1] if n else "")
+                if word not in terms_of and word not in fields and word != "." and piece:
+                    self._remember(word, piece)
             if piece:
                 begins.append(place)
                 spans.append((tokens[n][1], tokens[n + width - 1][2]))
@@ -119,6 +132,13 @@ class _Marking:
                 place += len(piece) + 1
             n += width
         return Marked(self.reading, " | " + " ".join(pieces) + " | ", begins, spans, terms)
+
+    def _remember(self, word: str, piece: str) -> None:
+        """Keep what a word becomes that means nothing to the lexicon wherever it stands."""
+        if len(self.vocabulary.plain) >= MOST_REMEMBERED:
+            self.vocabulary.plain.clear()
+        if len(word) <= LONGEST_REMEMBERED:
+            self.vocabulary.plain[word] = piece
 
     def _plain(self, word: str, before: str) -> str:
         if word in _STOPS:

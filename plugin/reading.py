@@ -152,7 +152,9 @@ _SAID = re.compile(
     re.MULTILINE,
 )
 _SMILE = re.compile(r"(?<=\s)[:;]-?[)(dp](?=\s|$)", re.MULTILINE)
-_MARKDOWN = re.compile(r"\*\*|__|^#{1,6} |~~|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|^[ ]{0,4}[*+](?= )", re.MULTILINE)
+_MARKDOWN = re.compile(
+    r"\*\*|__|^#{1,6} |(?<!\w)#(?=[^\W\d])|~~|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|^[ ]{0,4}[*+](?= )", re.MULTILINE
+)
 
 
 def _own_words(folded: str) -> str:

@@ -1,7 +1,7 @@
 """Decide who is speaking: which stakeholder types an author disclosed, and the words that prove each."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +14,8 @@ from plugin.stakeholders import type_of_symbol
 from plugin.vocabulary import Term, Vocabulary, default_vocabulary
 
 MOST_TAGS = 3
+# Strong frames, weak ones, faint ones.
+DOUBTS = (0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,13 @@ def tags_in(text: str, *, vocabulary: Vocabulary | None = None) -> tuple[Tag, ..
 def tags_of_reading(reading: Reading, vocabulary: Vocabulary) -> tuple[Tag, ...]:
     """Return the tags of a comment that has been read already."""
     copy = marked(reading, vocabulary)
-    found = list(disclosures(copy, vocabulary))
+    tried = list(default_grammar().tried_on(copy.text))
+    found: list[Disclosure] = []
+    for doubt in DOUBTS:
+        # A weak finding gives way to a strong one (see `weighed`): where there is one, weak frames need not be tried.
+        found += _found_by([one for one in tried if one[0].doubt == doubt], copy, vocabulary)
+        if believed(found):
+            break
     kept = weighed(believed(found))
     if not found:
         # Nothing said, nothing denied: only then may the learned weights speak, and only when they are sure.
@@ -94,7 +102,13 @@ def _tag(copy: Marked, found: Disclosure) -> Tag:
 
 def disclosures(copy: Marked, vocabulary: Vocabulary) -> Iterator[Disclosure]:
     """Yield what every frame finds, the blocked findings with the reason that blocks them."""
-    for frame, start, end in default_grammar().tried_on(copy.text):
+    yield from _found_by(default_grammar().tried_on(copy.text), copy, vocabulary)
+
+
+def _found_by(tried: Iterable[tuple[Frame, int, int]], copy: Marked, vocabulary: Vocabulary) -> Iterator[Disclosure]:
+    for frame, start, end in tried:
+        if frame.word and not _holds(copy.reading.folded, frame.word):
+            continue
         for match in frame.pattern.finditer(copy.text, start, end):
             yield from _disclosed(copy, frame, match, vocabulary)
 
@@ -232,8 +246,8 @@ def _flags(words: str, term: Term | None, *, org_voice: bool) -> tuple[Flag, ...
 
 def believed(found: Sequence[Disclosure]) -> list[Disclosure]:
     """Return the findings that nothing speaks against: a weak one falls where the type was denied in words."""
-    denied = {one.type for one in found if one.blocked and not _doubt(one.frame)}
-    return [one for one in found if not one.blocked and not (_doubt(one.frame) and one.type in denied)]
+    denied = {one.type for one in found if one.blocked and not one.frame.doubt}
+    return [one for one in found if not one.blocked and not (one.frame.doubt and one.type in denied)]
 
 
 def weighed(found: Sequence[Disclosure]) -> list[Disclosure]:
@@ -242,15 +256,11 @@ def weighed(found: Sequence[Disclosure]) -> list[Disclosure]:
     for one in found:
         if one.type not in best or _rank(one) < _rank(best[one.type]):
             best[one.type] = one
-    least = min((_doubt(one.frame) for one in best.values()), default=0)
+    least = min((one.frame.doubt for one in best.values()), default=0)
     # Weak findings stand side by side; they give way to a strong one, and faint ones to any other.
-    kept = [one for one in best.values() if _doubt(one.frame) == least]
+    kept = [one for one in best.values() if one.frame.doubt == least]
     return sorted(kept, key=lambda one: ("former" in one.flags, one.start))
 
 
-def _doubt(frame: Frame) -> int:
-    return 2 if frame.faint else 1 if frame.weak else 0
-
-
 def _rank(one: Disclosure) -> tuple[int, float, int]:
-    return (_doubt(one.frame), -one.confidence, one.start)
+    return (one.frame.doubt, -one.confidence, one.start)

@@ -62,6 +62,7 @@ class Vocabulary:
     known: frozenset[str] = frozenset()
     misspelt: Mapping[str, str] = field(default_factory=dict)
     remembered: dict[str, str | None] = field(default_factory=dict)
+    plain: dict[str, str] = field(default_factory=dict)
 
     def by_ending(self, word: str) -> Term | None:
         """Return what a word we do not list stands for by its ending: "-itis" is an illness."""
