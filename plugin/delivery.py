@@ -9,22 +9,39 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 import structlog
 
-from plugin.basis import Withheld, basis_for, basis_on_desk
+from plugin.basis import Basis, Withheld, basis_for, basis_on_desk
 from plugin.channels import CHANNELS
 from plugin.channels.email import DeliveryError, Mail
 from plugin.engine import Again
-from plugin.letters import mail_for
+from plugin.letters import digest_ends, enclosed_by, mail_for
 from plugin.service import Service
 from plugin.store.addresses import Frequency, mark_told, save_address
 from plugin.store.communities import Community
-from plugin.store.desk import put_on_desk
+from plugin.store.desk import Item, put_on_desk
+from plugin.store.desk_letters import mark_desk_told
 from plugin.store.insights import Kind, sendings_of
 from plugin.store.opening import writing
-from plugin.store.outbox import CONTRIBUTOR, MailKind, Waiting, mails_about, mark_mail, put_out, waiting_mail
+from plugin.store.outbox import (
+    CONTRIBUTOR,
+    STAFF,
+    MailKind,
+    Status,
+    Waiting,
+    enclosed_in,
+    mails_about,
+    mark_mail,
+    put_out,
+    recipients_of,
+    revive_mail,
+    waiting_mail,
+)
+from plugin.store.receivers import PREFIX as RECEIVER
+from plugin.store.routes import is_heard_by_more
 from plugin.store.steps import last_step_of
 
-TO_EDITORS: tuple[MailKind, ...] = ("forward",)
-CARRY_WORDS: tuple[MailKind, ...] = ("forward", "urgent")
+# Copies of the words, or of what they are about, that went to the editors and to the programs they chose.
+TO_EDITORS: tuple[MailKind, ...] = ("forward", "enclosed", "insight.new")
+CARRY_WORDS: tuple[MailKind, ...] = (*TO_EDITORS, "urgent")
 
 log = structlog.get_logger()
 
@@ -41,8 +58,8 @@ def put_up(service: Service, conn: sa.Connection, community: Community, insight_
             call_back(service, conn, [insight_id])
         return
     recipient = community.moderators_address if kind == "urgent" else community.editorial_address
-    # An author may change their mind for a while. One who was asked has made it up.
-    waits = kind == "forward" and basis == "notice"
+    if is_heard_by_more(conn, community.id):
+        service.jobs.enqueue(conn, "hand_out", f"{insight_id}.{datetime.now(UTC).timestamp()}", queue="ingest")
     _put(
         service,
         conn,
@@ -55,8 +72,102 @@ def put_up(service: Service, conn: sa.Connection, community: Community, insight_
             message_id=_message_id(service, f"insight-{insight_id}-{kind}", recipient),
             at=datetime.now(UTC),
         ),
-        delay=community.wait_minutes * 60 if waits else 0,
+        delay=wait_for(community, basis) if kind == "forward" else 0,
     )
+
+
+def wait_for(community: Community, basis: Basis) -> int:
+    """Return the seconds before words may go: their author may change their mind; one who was asked has made it up."""
+    return community.wait_minutes * 60 if basis == "notice" else 0
+
+
+def forward_to(service: Service, conn: sa.Connection, community: Community, insight_id: int, user_id: int) -> None:
+    """Put up a copy of an insight for one editor, or nothing where it is withheld; there is one copy for each."""
+    basis = basis_for(sendings_of(conn, [insight_id], "forward")[insight_id])
+    if not isinstance(basis, Withheld):
+        recipient = f"{STAFF}{user_id}"
+        waiting = put_out(
+            conn,
+            community_id=community.id,
+            insight_id=insight_id,
+            kind="forward",
+            recipient=recipient,
+            message_id=_message_id(service, f"insight-{insight_id}-forward", recipient),
+            at=datetime.now(UTC),
+        )
+        _put(service, conn, waiting, delay=wait_for(community, basis))
+
+
+def tell_receiver(
+    service: Service, conn: sa.Connection, community: Community, insight_id: int, receiver_id: int
+) -> None:
+    """Put up that there is an insight, for one program; nothing where it is withheld."""
+    basis = basis_for(sendings_of(conn, [insight_id], "forward")[insight_id])
+    if not isinstance(basis, Withheld):
+        _put_webhook(
+            service,
+            conn,
+            community.id,
+            "insight.new",
+            f"{RECEIVER}{receiver_id}",
+            f"insight-{insight_id}-new",
+            insight_id=insight_id,
+            up_to=insight_id,
+            delay=wait_for(community, basis),
+        )
+
+
+def tell_step(service: Service, conn: sa.Connection, item: Item) -> None:
+    """Put up where an insight stands now, for each program that has it."""
+    for recipient in recipients_of(conn, item.id, "insight.new", "sent"):
+        about = f"insight-{item.id}-step-{item.version}"
+        _put_webhook(
+            service, conn, item.community_id, "insight.step", recipient, about, insight_id=item.id, up_to=item.id
+        )
+
+
+def tell_staff(service: Service, conn: sa.Connection, kind: MailKind, item: Item, user_id: int, occasion: str) -> None:
+    """Put up a mail without words about one insight: `assigned`, `reopened` or `routed`, once for each occasion."""
+    recipient = f"{STAFF}{user_id}"
+    waiting = put_out(
+        conn,
+        community_id=item.community_id,
+        insight_id=item.id,
+        kind=kind,
+        recipient=recipient,
+        message_id=_message_id(service, f"insight-{item.id}-{kind}-{occasion}", recipient),
+        at=datetime.now(UTC),
+    )
+    _put(service, conn, waiting)
+
+
+def put_desk_digest(
+    service: Service, conn: sa.Connection, community_id: int, user_id: int, period: str, at: datetime
+) -> None:
+    """Put up an editor's digest; of the same period there is one."""
+    recipient = f"{STAFF}{user_id}"
+    waiting = put_out(
+        conn,
+        community_id=community_id,
+        kind="desk_digest",
+        recipient=recipient,
+        message_id=_message_id(service, f"desk-digest-{period}-{user_id}", recipient),
+        at=at,
+    )
+    _put(service, conn, waiting)
+
+
+def try_again(service: Service, conn: sa.Connection, failed: Waiting, at: datetime) -> bool:
+    """Put up once more what could not be sent, under the same id; return False where it waits or went meanwhile."""
+    if not revive_mail(conn, failed.id):
+        return False
+    subject = f"{failed.id}.{failed.round}.{at.timestamp()}"
+    if failed.channel == "webhook":
+        lane = failed.recipient.removeprefix(RECEIVER)
+        service.jobs.enqueue(conn, "send_webhook", f"{lane}.{subject}", queue="webhooks")
+    else:
+        service.jobs.enqueue(conn, "send_mail", subject, queue="mail")
+    return True
 
 
 def call_back(
@@ -65,6 +176,9 @@ def call_back(
     """Ask everybody who got the words of these insights, by mails of these kinds, to delete them."""
     for sent in mails_about(conn, insight_ids, kinds, "sent"):
         mark_mail(conn, sent.id, "recalled", reason="its author took it back")
+        if sent.channel == "webhook":
+            call_webhook_back(service, conn, sent)
+            continue
         _put(
             service,
             conn,
@@ -80,6 +194,21 @@ def call_back(
                 at=datetime.now(UTC),
             ),
         )
+
+
+def call_webhook_back(service: Service, conn: sa.Connection, sent: Waiting) -> None:
+    """Tell a program that what it was told, or may have been told, was taken back."""
+    _put_webhook(
+        service,
+        conn,
+        sent.community_id,
+        "insight.recalled",
+        sent.recipient,
+        f"recall-{sent.id}-{sent.round}",
+        insight_id=sent.insight_id,
+        recalls_id=sent.id,
+        up_to=sent.up_to,
+    )
 
 
 def tell_contributor(service: Service, conn: sa.Connection, community_id: int, author_id: int) -> None:
@@ -184,6 +313,37 @@ def _put(service: Service, conn: sa.Connection, waiting: Waiting | None, *, dela
         service.jobs.enqueue(conn, "send_mail", f"{waiting.id}.{waiting.round}", queue="mail", delay=delay)
 
 
+def _put_webhook(
+    service: Service,
+    conn: sa.Connection,
+    community_id: int,
+    kind: MailKind,
+    recipient: str,
+    about: str,
+    *,
+    insight_id: int | None,
+    up_to: int | None,
+    recalls_id: int | None = None,
+    delay: float = 0,
+) -> None:
+    waiting = put_out(
+        conn,
+        community_id=community_id,
+        insight_id=insight_id,
+        recalls_id=recalls_id,
+        kind=kind,
+        channel="webhook",
+        recipient=recipient,
+        # Standard Webhooks sign the id together with dots: it has none of its own.
+        message_id=f"mv_{about}-{_keyed(service, about, recipient)}",
+        up_to=up_to,
+        at=datetime.now(UTC),
+    )
+    if waiting:
+        subject = f"{recipient.removeprefix(RECEIVER)}.{waiting.id}.{waiting.round}"
+        service.jobs.enqueue(conn, "send_webhook", subject, queue="webhooks", delay=delay)
+
+
 def _put_to_contributor(
     service: Service,
     conn: sa.Connection,
@@ -220,6 +380,8 @@ def _ready(service: Service, conn: sa.Connection, outbox_id: int) -> tuple[Waiti
         return None
     # A row that is already being sent was cut off between the server's answer and our note of it.
     mark_mail(conn, outbox_id, "sending", may_be_double=waiting.status == "sending")
+    if waiting.kind == "desk_digest":
+        _note_enclosed(service, conn, waiting)
     return waiting, mail
 
 
@@ -229,11 +391,32 @@ def _record_sent(service: Service, conn: sa.Connection, waiting: Waiting) -> Non
     if waiting.kind == "news" and waiting.author_id:
         mark_told(conn, waiting.author_id, waiting.up_to or 0, now)
     if waiting.kind in ("forward", "urgent"):
-        _look_back(service, conn, waiting)
+        look_back(service, conn, waiting)
+    if waiting.kind == "desk_digest":
+        mark_desk_told(conn, int(waiting.recipient.removeprefix(STAFF)), digest_ends(conn, waiting))
+        for copy in enclosed_in(conn, waiting.id):
+            mark_mail(conn, copy.id, "sent", at=now)
+            look_back(service, conn, copy)
 
 
-def _look_back(service: Service, conn: sa.Connection, waiting: Waiting) -> None:
-    """Call a mail back whose basis went while the server was taking it."""
+def _note_enclosed(service: Service, conn: sa.Connection, waiting: Waiting) -> None:
+    # Before it goes: what a mail may have carried can be called back, however it ends.
+    for insight_id in enclosed_by(service, conn, waiting):
+        about = f"insight-{insight_id}-in-{waiting.id}"
+        put_out(
+            conn,
+            community_id=waiting.community_id,
+            insight_id=insight_id,
+            recalls_id=waiting.id,
+            kind="enclosed",
+            recipient=waiting.recipient,
+            message_id=_message_id(service, about, waiting.recipient),
+            at=waiting.created_at,
+        )
+
+
+def look_back(service: Service, conn: sa.Connection, waiting: Waiting) -> None:
+    """Call something back whose basis went while it was being taken."""
     sendings = sendings_of(conn, [waiting.insight_id], "forward") if waiting.insight_id else {}
     for insight_id, sending in sendings.items():
         basis = basis_for(sending)
@@ -243,14 +426,19 @@ def _look_back(service: Service, conn: sa.Connection, waiting: Waiting) -> None:
 
 def _message_id(service: Service, about: str, recipient: str) -> str:
     # The same mail has the same id however often it is sent; the keyed digest keeps ids of two databases apart.
-    digest = hmac.digest(service.vault.key_for("message ids"), f"{about} {recipient}".encode(), "sha256").hex()[:16]
-    return f"<{about}-{digest}@{urlsplit(service.public_url).hostname}>"
+    return f"<{about}-{_keyed(service, about, recipient)}@{urlsplit(service.public_url).hostname}>"
+
+
+def _keyed(service: Service, about: str, recipient: str) -> str:
+    key = service.vault.key_for("message ids")
+    return hmac.digest(key, f"{about} {recipient}".encode(), "sha256").hex()[:16]
 
 
 def _record_failure(service: Service, outbox_id: int, error: DeliveryError) -> None:
     over = datetime.now(UTC) if error.permanent else None
     with writing(service.db, patient=True) as conn:
-        mark_mail(conn, outbox_id, "failed" if error.permanent else "waiting", at=over, reason=str(error))
+        status: Status = "failed" if error.permanent else "waiting"
+        mark_mail(conn, outbox_id, status, at=over, reason=str(error), may_be_double=error.is_unsure)
     log.warning("mail.refused", outbox=outbox_id, permanent=error.permanent)
     if not error.permanent:
         raise Again(str(error))

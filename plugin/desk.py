@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from plugin.delivery import tell_contributor
+from plugin.delivery import tell_contributor, tell_staff, tell_step
 from plugin.outcomes import MEANINGS, NotAllowed, NotSaid, Step, check_step
 from plugin.service import Service
 from plugin.store import desk
@@ -18,6 +18,7 @@ from plugin.store.addresses import address_of
 from plugin.store.audit import record
 from plugin.store.desk import Item
 from plugin.store.insights import author_of
+from plugin.store.outbox import STAFF
 from plugin.store.staff import may_edit
 from plugin.store.steps import add_step
 
@@ -43,7 +44,10 @@ def assign(service: Service, conn: sa.Connection, insight_id: int, user_id: int 
     item = _item(conn, insight_id)
     if user_id is not None and not may_edit(conn, user_id, item.community_id):
         raise NotAllowed("They are no editor of this community.")
-    return _change(service, conn, item, actor, "assigned", assignee_id=user_id)
+    changed = _change(service, conn, item, actor, "assigned", assignee_id=user_id)
+    if user_id is not None and user_id != item.assignee_id and actor.by != f"{STAFF}{user_id}":
+        tell_staff(service, conn, "assigned", changed, user_id, str(changed.version))
+    return changed
 
 
 def snooze(service: Service, conn: sa.Connection, insight_id: int, until: datetime | None, actor: Actor) -> Item:
@@ -145,7 +149,10 @@ def reopen(service: Service, conn: sa.Connection, insight_id: int, *, by: str, a
         check_step(item.state, step)
     except NotAllowed:
         return item
-    return _take(service, conn, item, step, actor)
+    reopened = _take(service, conn, item, step, actor)
+    if reopened.assignee_id is not None:
+        tell_staff(service, conn, "reopened", reopened, reopened.assignee_id, str(reopened.version))
+    return reopened
 
 
 def wake_sleepers(service: Service, conn: sa.Connection, at: datetime) -> int:
@@ -170,6 +177,7 @@ def _take(service: Service, conn: sa.Connection, item: Item, step: Step, actor: 
     after = {"state": step.state, "title": step.title, "link": step.link, "body": step.body, "reason": step.reason}
     _record(service, conn, item, actor, "step", {"state": item.state}, after)
     _tell(service, conn, item, step)
+    tell_step(service, conn, changed)
     return changed
 
 
@@ -230,4 +238,10 @@ ACTS: Mapping[str, str] = {
     "merged": "merged it into another",
     "unmerged": "took it out of another",
     "exported": "took a list away as a file",
+    "mail_tried": "had a mail tried again",
+    "rule_added": "added a rule",
+    "rule_removed": "took a rule away",
+    "receiver_added": "added a receiver",
+    "receiver_removed": "took a receiver away",
+    "receiver_resumed": "let a receiver be told again",
 }

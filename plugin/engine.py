@@ -352,4 +352,6 @@ QUEUES = {
     "mail": Queue(at_once=8, poll=0.25),
     "writeback": Queue(at_once=8, poll=0.5, in_lanes=True),
     "forums": Queue(at_once=8, poll=0.5, in_lanes=True),
+    # A lane for each receiver.
+    "webhooks": Queue(at_once=8, poll=0.5, in_lanes=True),
 }

@@ -1,6 +1,6 @@
 """The kinds of work there are, how patient each of them is, and what is done by the clock."""
 
-from plugin import chores, delivery, digests, handlers, polling, rereading, telling
+from plugin import chores, delivery, digests, handing_out, handlers, polling, programs, rereading, telling
 from plugin.engine import Chore, Job
 
 MINUTE = 60
@@ -19,6 +19,19 @@ JOBS = {
         run=delivery.send_mail,
         delays=(5 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, *[6 * HOUR] * 18),
         give_up=delivery.give_up,
+    ),
+    # The same patience as for mail: a program may be away for a long weekend.
+    "send_webhook": Job(
+        queue="webhooks",
+        run=programs.send_webhook,
+        delays=(30, 2 * MINUTE, 10 * MINUTE, HOUR, 4 * HOUR, *[6 * HOUR] * 19),
+        give_up=programs.give_up,
+    ),
+    "hand_out": Job(
+        queue="ingest",
+        run=handing_out.hand_out,
+        delays=(1, 30, 10 * MINUTE, HOUR),
+        give_up=handing_out.give_up,
     ),
     "write_back": Job(
         queue="writeback",
@@ -44,6 +57,9 @@ CHORES = {
     "catch_up": Chore("*/10 * * * *", rereading.catch_up),
     "reconcile_forums": Chore("*/10 * * * *", polling.reconcile),
     "send_digests": Chore("5 * * * *", digests.send_digests),
+    # At the full hour too, for the hour of an editor's own choice.
+    "send_desk_digests": Chore("0 * * * *", handing_out.send_desk_digests),
+    "wake_sleepers": Chore("*/10 * * * *", handing_out.wake_sleepers),
     "note_discussions": Chore("20 * * * *", digests.note_discussions),
     "forget": Chore("15 3 * * *", chores.forget),
 }

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from plugin.basis import Withheld, basis_for
+from plugin.basis import Withheld, basis_for, basis_on_desk
 from plugin.channels.email import Mail
 from plugin.consent import allows
-from plugin.forwarding import ForwardedCopy, forwarded_copy
+from plugin.forwarding import KINDS, ForwardedCopy, forwarded_copy
 from plugin.glances import Glance, glance_of
 from plugin.model import Evidence
 from plugin.outcomes import MEANINGS
@@ -20,14 +20,17 @@ from plugin.store.addresses import StoredAddress, address_of, address_token
 from plugin.store.balances import roles_in_discussions
 from plugin.store.communities import Community, community_by_id
 from plugin.store.consents import receipts_for
+from plugin.store.desk import item_of
+from plugin.store.desk_letters import counts_by_state, laid_between, wish_of
 from plugin.store.digests import new_comments, staff_address, wants_digest
 from plugin.store.discussions import discussions_of
-from plugin.store.insights import StoredInsight, insight_by_id
+from plugin.store.insights import StoredInsight, insight_by_id, on_desk
 from plugin.store.links import LASTS, new_link
-from plugin.store.outbox import MailKind, Waiting, waiting_mail
+from plugin.store.outbox import STAFF, MailKind, Waiting, first_mail, waiting_mail
 from plugin.store.queues import count_waiting
 from plugin.store.replies import comments_answered_since
-from plugin.store.staff import communities_open_to
+from plugin.store.routes import rules_of
+from plugin.store.staff import communities_open_to, may_edit
 from plugin.store.steps import Told, told_of
 
 WEEK = timedelta(days=7)
@@ -55,6 +58,19 @@ class Written:
     about: Mapping[str, object]
     answers: str | None = None
     stop_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeskLine:
+    """An insight in an editor's digest; `copy` is None where its words may not be mailed, with the reason."""
+
+    insight_id: int
+    title: str
+    kind_words: str
+    state: str
+    url: str
+    copy: ForwardedCopy | None
+    withheld: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +133,140 @@ def _about_an_insight(service: Service, conn: sa.Connection, waiting: Waiting) -
     basis = basis_for(found.sending)
     if isinstance(basis, Withheld):
         return basis
+    address = _editor_address(conn, waiting)
+    if isinstance(address, Withheld):
+        return address
     copy = copy_of(found, service.public_url)
-    return Written(waiting.recipient, copy.discussion_title, {"copy": copy, "basis": basis})
+    return Written(address, copy.discussion_title, {"copy": copy, "basis": basis}, answers=_thread(conn, waiting))
+
+
+def _about_an_item(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
+    """Write to one of the staff about one insight, without its words: they are on the desk."""
+    found = insight_by_id(conn, service.vault, waiting.id)
+    item = item_of(conn, waiting.insight_id) if waiting.insight_id else None
+    if found is None or item is None or isinstance(basis_on_desk(found.sending), Withheld):
+        return Withheld("the comment is gone, or may not be read any longer")
+    if waiting.kind != "routed" and f"{STAFF}{item.assignee_id}" != waiting.recipient:
+        return Withheld("it is somebody else's by now")
+    address = _editor_address(conn, waiting)
+    if isinstance(address, Withheld):
+        return address
+    title = found.discussion.discussion.title
+    about = {
+        "occasion": waiting.kind,
+        "title": title,
+        "kind_words": KINDS[found.stored.insight.kind if found.stored.insight else "none"],
+        "state": MEANINGS[item.state].label,
+        "desk_url": f"{service.public_url}/desk/insights/{item.id}",
+    }
+    return Written(address, title, about, answers=_thread(conn, waiting))
+
+
+def _thread(conn: sa.Connection, waiting: Waiting) -> str | None:
+    """Return the mail that this one belongs under: the first in which its reader, or the shared address, heard."""
+    community = community_by_id(conn, waiting.community_id)
+    if waiting.insight_id is None or community is None or waiting.kind == "urgent":
+        return None
+    first = first_mail(conn, waiting.insight_id, [waiting.recipient, community.editorial_address])
+    # A mail that goes once more belongs under itself, as it went the first time.
+    return first.message_id if first and sent_id(first) != sent_id(waiting) else None
+
+
+def _editor_address(conn: sa.Connection, waiting: Waiting) -> str | Withheld:
+    """Return where a mail goes: as the row says, or to the account that it names, if they are still an editor."""
+    if not waiting.recipient.startswith(STAFF):
+        return waiting.recipient
+    user_id = int(waiting.recipient.removeprefix(STAFF))
+    address = staff_address(conn, user_id)
+    if address is None or not may_edit(conn, user_id, waiting.community_id):
+        return Withheld("they are no editor of this community any longer")
+    if waiting.kind == "forward" and not _hears_each(conn, user_id, waiting):
+        return Withheld("they do not want it any longer")
+    return address
+
+
+def _hears_each(conn: sa.Connection, user_id: int, waiting: Waiting) -> bool:
+    wish = wish_of(conn, user_id)
+    targets = {str(rule.target) for rule in rules_of(conn, waiting.community_id)}
+    return (wish is not None and wish.frequency == "each") or f"mail:{user_id}" in targets
+
+
+def enclosed_by(service: Service, conn: sa.Connection, waiting: Waiting) -> list[int]:
+    """Return the insights whose words stand in an editor's digest as it is now."""
+    user_id = int(waiting.recipient.removeprefix(STAFF))
+    return [line.insight_id for line in _desk_lines(service, conn, waiting, user_id) if line.copy]
+
+
+def digest_ends(conn: sa.Connection, waiting: Waiting) -> datetime:
+    """Return until when an editor's digest tells of what came to the desk: authors keep their time to object."""
+    theirs = communities_open_to(conn, int(waiting.recipient.removeprefix(STAFF)), "editor")
+    return waiting.created_at - timedelta(minutes=max((one.wait_minutes for one in theirs), default=0))
+
+
+def _desk_digest(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
+    user_id = int(waiting.recipient.removeprefix(STAFF))
+    address, wish = staff_address(conn, user_id), wish_of(conn, user_id)
+    theirs = [one.id for one in communities_open_to(conn, user_id, "editor")]
+    if address is None or wish is None or wish.frequency not in ("daily", "weekly") or not theirs:
+        return Withheld("nobody wants it any longer")
+    lines = _desk_lines(service, conn, waiting, user_id)
+    if not lines:
+        return Withheld("there is nothing new to tell")
+    counts = counts_by_state(conn, theirs)
+    about = {
+        "lines": lines,
+        "counts": [(meaning.label, counts[state]) for state, meaning in MEANINGS.items() if counts[state]],
+        "desk_url": f"{service.public_url}/desk/",
+        "mails_url": f"{service.public_url}/desk/mails",
+    }
+    return Written(address, str(len(lines)), about)
+
+
+def _desk_lines(service: Service, conn: sa.Connection, waiting: Waiting, user_id: int) -> list[DeskLine]:
+    wish = wish_of(conn, user_id)
+    theirs = [one.id for one in communities_open_to(conn, user_id, "editor")]
+    if wish is None or not theirs:
+        return []
+    new = laid_between(conn, theirs, wish.told_up_to, digest_ends(conn, waiting))
+    return [
+        _desk_line(service, found)
+        for found in on_desk(conn, service.vault, new)
+        if not isinstance(basis_on_desk(found.sending), Withheld)
+    ]
+
+
+def _desk_line(service: Service, found: StoredInsight) -> DeskLine:
+    basis = basis_for(found.sending)
+    copy = copy_of(found, service.public_url)
+    withheld = basis.reason if isinstance(basis, Withheld) else None
+    return DeskLine(
+        insight_id=found.insight_id,
+        title=copy.discussion_title,
+        kind_words=copy.kind_words,
+        state=MEANINGS[found.state].label,
+        url=copy.desk_url,
+        copy=None if withheld else copy,
+        withheld=withheld,
+    )
 
 
 def _recall(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
     original = waiting_mail(conn, waiting.recalls_id) if waiting.recalls_id else None
     sent_at = original and f"{original.created_at.day} {original.created_at:%B %Y}"
     about = {"confirm_url": f"{service.public_url}/desk/recalls/{waiting.id}", "sent_at": sent_at}
+    recipient: str | None = waiting.recipient
+    if waiting.recipient.startswith(STAFF):
+        # Whoever has a copy is asked, an editor or not by now.
+        recipient = staff_address(conn, int(waiting.recipient.removeprefix(STAFF)))
+    if recipient is None:
+        return Withheld("their account is gone")
+    if original and original.kind == "enclosed":
+        # The words stood in a digest, and that is the mail to delete.
+        digest = waiting_mail(conn, original.recalls_id) if original.recalls_id else None
+        return Written(recipient, "", about, answers=sent_id(digest) if digest else None)
     # The mail may be on its way once more by now: this is about the time before.
     called_back = replace(original, round=waiting.up_to or 1) if original else None
-    return Written(waiting.recipient, "", about, answers=sent_id(called_back) if called_back else None)
+    return Written(recipient, "", about, answers=sent_id(called_back) if called_back else None)
 
 
 def _news(service: Service, conn: sa.Connection, waiting: Waiting) -> Written | Withheld:
@@ -256,4 +395,8 @@ LETTERS: dict[MailKind, Letter] = {
     "verify": Letter("verify", "Please confirm your address for {title}", _verify),
     "link": Letter("link", "Your own page at {title}", _link),
     "digest": Letter("digest", "Your discussions this week", _digest),
+    "desk_digest": Letter("desk_digest", "New insights: {title}", _desk_digest),
+    "assigned": Letter("about_item", "Yours to look at: {title}", _about_an_item),
+    "reopened": Letter("about_item", "Open again: {title}", _about_an_item),
+    "routed": Letter("about_item", "Please look at the desk: {title}", _about_an_item),
 }

@@ -40,6 +40,7 @@ COMMANDS = {
     "worker": ("webhooks.commands.serving:worker", "Do the work on PostgreSQL, beside any number of others."),
     "community": ("webhooks.commands.communities:community", "Attach a community; list, show or remove one."),
     "member": ("webhooks.commands.members:member", "Send a member the link to their own page."),
+    "receivers": ("webhooks.commands.receivers:receivers", "Add, list or remove programs that are told of insights."),
     "staff": ("webhooks.commands.accounts:staff", "Give somebody a role; list or remove accounts."),
     "send": ("webhooks.commands.sending:send", "Post a file of comments to a running service, signed."),
     "tag": ("webhooks.commands.tagging:tag", "Say who is speaking in each comment of a JSON-lines stream."),

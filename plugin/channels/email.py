@@ -18,11 +18,16 @@ PATIENCE = 30
 
 
 class DeliveryError(Exception):
-    """A mail was not taken. `permanent` says whether trying again is of use. Holds no address."""
+    """A mail was not taken. Holds no address.
 
-    def __init__(self, fact: str, *, permanent: bool) -> None:
+    `permanent`: trying again is of no use. `is_unsure`: the words were on their way and no answer came, so that the
+    server may have taken them all the same.
+    """
+
+    def __init__(self, fact: str, *, permanent: bool, is_unsure: bool = False) -> None:
         super().__init__(fact)
         self.permanent = permanent
+        self.is_unsure = is_unsure
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +69,28 @@ def send(post: Post, mail: Mail) -> None:
     if post.host is None:
         _file(post, mail, message)
         return
+    handing_over = False
     try:
         with _server(post) as server:
+            server.ehlo_or_helo_if_needed()
+            handing_over = True
             server.send_message(message)
+            handing_over = False
     except smtplib.SMTPRecipientsRefused as refused:
         # One recipient a mail, so there is one code. 4xx is "not now" (greylisting), 5xx is "never".
         code = next(iter(refused.recipients.values()))[0]
-        raise DeliveryError(f"the mail server answered {code}", permanent=code >= 500) from None
+        raise _answered(code) from None
     except smtplib.SMTPResponseException as answer:
-        raise DeliveryError(f"the mail server answered {answer.smtp_code}", permanent=answer.smtp_code >= 500) from None
+        raise _answered(answer.smtp_code, is_unsure=isinstance(answer, smtplib.SMTPDataError)) from None
     except (smtplib.SMTPException, OSError) as error:
-        raise DeliveryError(f"the mail server could not be reached ({type(error).__name__})", permanent=False) from None
+        fact = f"the mail server could not be reached ({type(error).__name__})"
+        raise DeliveryError(fact, permanent=False, is_unsure=handing_over) from None
+
+
+def _answered(code: int, *, is_unsure: bool = False) -> DeliveryError:
+    # smtplib has -1 for what is no answer at all; after the words it says nothing of what became of them.
+    fact = f"the mail server answered {code}" if code > 0 else "the mail server's answer made no sense"
+    return DeliveryError(fact, permanent=code >= 500, is_unsure=is_unsure and code < 0)
 
 
 def _message(post: Post, mail: Mail) -> EmailMessage:
@@ -114,9 +130,22 @@ def _server(post: Post) -> Iterator[smtplib.SMTP]:
         server: smtplib.SMTP = smtplib.SMTP_SSL(host, post.port, timeout=PATIENCE, context=context)
     else:
         server = smtplib.SMTP(host, post.port, timeout=PATIENCE)
-    with server:
+    try:
         if post.security == "starttls":
             server.starttls(context=context)
         if post.user and post.password:
             server.login(post.user, post.password)
-        yield server
+        try:
+            yield server
+        except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused):
+            _say_goodbye(server)
+            raise
+        _say_goodbye(server)
+    finally:
+        server.close()
+
+
+def _say_goodbye(server: smtplib.SMTP) -> None:
+    # What became of the mail is known by now: whatever becomes of this, it must not be sent once more.
+    with contextlib.suppress(smtplib.SMTPException, OSError):
+        server.quit()

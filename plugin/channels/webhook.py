@@ -132,6 +132,29 @@ def send(receiver: Receiver, message: Message, *, patience: float = PATIENCE) ->
         raise _refusal(status, after)
 
 
+def address_mistake(url: str, private_host: str | None) -> str | None:
+    """Return what is wrong with an address that somebody wants webhooks sent to, in a sentence, or None.
+
+    Where its name leads is looked up at every sending, and not here.
+    """
+    try:
+        host = _host(Receiver(url, b"", private_host))
+        # Anything but a dotted number is a name, for the resolver: `127.1` and `0x7f000001` mean this machine.
+        inside = host != private_host and not is_safe(socket.inet_ntoa(socket.inet_aton(host)))
+    except (NotTaken, ValueError):
+        return "Please give an address that begins with https:// and has no password in it."
+    except OSError:
+        inside = host != private_host and (("." not in host and ":" not in host) or not _may_be_public(host))
+    return "Please give the address of a public host." if inside else None
+
+
+def _may_be_public(host: str) -> bool:
+    try:
+        return is_safe(host)
+    except ValueError:
+        return not host.rstrip(".").endswith((".localhost", ".local", ".internal", "localhost"))
+
+
 def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     """Return the value of `webhook-signature`; `timestamp` is in seconds since 1970."""
     signed = b".".join((message_id.encode("ascii"), str(timestamp).encode("ascii"), body))

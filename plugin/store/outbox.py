@@ -12,12 +12,33 @@ from plugin.store.tables import outbox
 
 # About an insight: forward, urgent, recall. To its author: news of it, reply (an answer is there), verify (an address),
 # link (to their own page).
-# To one of the staff: digest.
-MailKind = Literal["forward", "urgent", "recall", "news", "reply", "verify", "link", "digest"]
+# To one of the staff: digest, desk_digest, and what is about one insight: assigned, reopened, routed. A copy that a
+# desk_digest held is `enclosed`: a row of its own, so that it can be called back. To a program: its event's name.
+MailKind = Literal[
+    "forward",
+    "urgent",
+    "recall",
+    "news",
+    "reply",
+    "verify",
+    "link",
+    "digest",
+    "desk_digest",
+    "enclosed",
+    "assigned",
+    "reopened",
+    "routed",
+    "insight.new",
+    "insight.step",
+    "insight.recalled",
+]
+Channel = Literal["email", "webhook"]
 Status = Literal["waiting", "sending", "sent", "withheld", "failed", "recalled"]
 
 # A mail to a contributor names nobody: their address is read, unsealed, when the mail is sent.
 CONTRIBUTOR = "contributor"
+# A mail to an account: its address is read when the mail is sent.
+STAFF = "staff:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +57,8 @@ class Waiting:
     round: int
     up_to: int | None
     created_at: datetime
+    channel: Channel = "email"
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +70,14 @@ class Recall:
     asked_at: datetime
     is_sent: bool
     confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Something that could not be sent, and when that was certain."""
+
+    mail: Waiting
+    at: datetime | None
 
 
 def put_out(
@@ -61,6 +92,7 @@ def put_out(
     author_id: int | None = None,
     recalls_id: int | None = None,
     up_to: int | None = None,
+    channel: Channel = "email",
 ) -> Waiting | None:
     """Put a mail up for sending and return it; return None where it waits or went already.
 
@@ -73,7 +105,7 @@ def put_out(
         author_id=author_id,
         recalls_id=recalls_id,
         kind=kind,
-        channel="email",
+        channel=channel,
         recipient=recipient,
         message_id=message_id,
         status="waiting",
@@ -130,6 +162,40 @@ def progress_of(conn: sa.Connection, insight_id: int) -> list[Progress]:
     ]
 
 
+def first_mail(conn: sa.Connection, insight_id: int, recipients: Collection[str]) -> Waiting | None:
+    """Return the mail with which the first of these recipients heard of an insight, or None where none did."""
+    about = (outbox.c.insight_id == insight_id, outbox.c.kind == "forward", outbox.c.status.in_(("sent", "recalled")))
+    query = sa.select(outbox).where(*about, outbox.c.recipient.in_(recipients)).order_by(outbox.c.id)
+    found = {row.recipient: _waiting(row) for row in conn.execute(query)}
+    return next((found[one] for one in recipients if one in found), None)
+
+
+def failed_mails(conn: sa.Connection, community_ids: Collection[int], *, limit: int) -> list[Failed]:
+    """Return what could not be sent in these communities, on any channel, the newest first."""
+    query = sa.select(outbox).where(outbox.c.community_id.in_(community_ids), outbox.c.status == "failed")
+    return [
+        Failed(_waiting(row), row.finished_at) for row in conn.execute(query.order_by(outbox.c.id.desc()).limit(limit))
+    ]
+
+
+def failed_to(conn: sa.Connection, recipient: str) -> list[Waiting]:
+    """Return what could not be sent to a recipient, oldest first."""
+    query = sa.select(outbox).where(outbox.c.recipient == recipient, outbox.c.status == "failed")
+    return [_waiting(row) for row in conn.execute(query.order_by(outbox.c.id))]
+
+
+def recipients_of(conn: sa.Connection, insight_id: int, kind: MailKind, status: Status) -> list[str]:
+    """Return who has what was sent about an insight, of one kind."""
+    about = (outbox.c.insight_id == insight_id, outbox.c.kind == kind, outbox.c.status == status)
+    return list(conn.scalars(sa.select(outbox.c.recipient).where(*about).order_by(outbox.c.id)))
+
+
+def enclosed_in(conn: sa.Connection, digest_id: int) -> list[Waiting]:
+    """Return the copies that a digest held."""
+    query = sa.select(outbox).where(outbox.c.recalls_id == digest_id, outbox.c.kind == "enclosed")
+    return [_waiting(row) for row in conn.execute(query.order_by(outbox.c.id))]
+
+
 def mark_mail(
     conn: sa.Connection,
     outbox_id: int,
@@ -146,6 +212,13 @@ def mark_mail(
     if may_be_double:
         values["may_be_double"] = True
     conn.execute(sa.update(outbox).where(outbox.c.id == outbox_id).values(**values))
+
+
+def revive_mail(conn: sa.Connection, outbox_id: int) -> bool:
+    """Let something go once more that could not be sent, and return whether that was so."""
+    failed = sa.and_(outbox.c.id == outbox_id, outbox.c.status == "failed")
+    values = {"status": "waiting", "reason": None, "finished_at": None}
+    return conn.execute(sa.update(outbox).where(failed).values(**values)).rowcount == 1
 
 
 def recalls_of(conn: sa.Connection, insight_id: int) -> list[Recall]:
@@ -198,6 +271,8 @@ def _waiting(row: sa.Row[*tuple[object, ...]]) -> Waiting:
         row.round,
         row.up_to,
         row.created_at,
+        row.channel,
+        row.reason,
     )
 
 
@@ -211,4 +286,12 @@ AGAIN: dict[MailKind, tuple[Status, ...]] = {
     "verify": ("sent", "failed", "withheld"),
     "link": ("sent", "failed", "withheld"),
     "digest": (),
+    "desk_digest": (),
+    "enclosed": (),
+    "assigned": (),
+    "reopened": (),
+    "routed": (),
+    "insight.new": ("withheld", "recalled"),
+    "insight.step": (),
+    "insight.recalled": (),
 }

@@ -356,7 +356,8 @@ outbox = sa.Table(
     # For a recall: who said that their copy is gone.
     _when("confirmed_at", nullable=True),
     sa.Column("confirmed_by", sa.String(128)),
-    # For news: the last step that it tells of. For a recall: which round of the mail it recalls.
+    # For news: the last step that it tells of. For a recall: which round of the mail it recalls. For a program: the
+    # number of the insight, which it has to be told even when the insight itself is gone.
     sa.Column("up_to", sa.Integer),
 )
 
