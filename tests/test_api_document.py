@@ -125,7 +125,7 @@ def ask(program: Program, operation: Any, mode: GenerationMode, insight_id: int 
     known = {"path_parameters": {"insight_id": insight_id}} if insight_id else {}
 
     @settings(
-        max_examples=7 if insight_id else 4,
+        max_examples=5 if insight_id else 3,
         derandomize=True,
         database=None,
         deadline=None,
