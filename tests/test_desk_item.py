@@ -20,11 +20,12 @@ from plugin.delivery import send_mail
 from plugin.service import Service
 from plugin.store.addresses import address_of, confirm_address, save_address
 from plugin.store.audit import entries
-from plugin.store.communities import Community, change_community
+from plugin.store.communities import Community, add_community, change_community
 from plugin.store.consents import give
 from plugin.store.desk import item_of
 from plugin.store.links import LASTS, new_link
 from plugin.store.opening import reading, writing
+from plugin.store.replies import keep_saved
 from plugin.store.staff import StaffRole, add_staff, new_sign_in_link
 from plugin.store.tables import comments, credits, insight_types, insights, outbox, receipts, tag_decisions
 
@@ -39,6 +40,14 @@ AGAIN = (
     "alone that night. So now we keep a chart by the bed, and it helps."
 )
 NURSE = "I am a community nurse. We changed our handover last spring: whoever visits next rings the family first."
+
+ADDRESSES = {
+    "base_url": "https://other.example.org",
+    "sign_up_url": "https://other.example.org/register",
+    "sign_in_url": "https://other.example.org/login",
+    "editorial_address": "editors@other.example.org",
+    "moderators_address": "moderators@other.example.org",
+}
 
 Enter = Callable[[str], "Editor"]
 
@@ -375,15 +384,34 @@ def test_two_that_say_the_same_are_looked_at_merged_and_taken_apart(
 
 
 def test_nobody_reaches_what_is_not_theirs(
-    forum: Forum, worker: Callable[[], None], enter: Enter, client: FlaskClient
+    forum: Forum, service: Service, worker: Callable[[], None], enter: Enter, client: FlaskClient
 ) -> None:
     forum.posted(DAD, "1")
     worker()
+    with writing(service.db) as conn:
+        other = add_community(conn, slug="other", platform="standard", name="Another", **ADDRESSES)
+        theirs = keep_saved(conn, other, "Theirs", "Of another community.", by="staff:9", at=datetime.now(UTC))
     assert client.get("/desk/insights/1").status_code == 302
     assert enter("mod", "moderator").browser.get("/desk/insights/1").status_code == 403
     ann = enter("ann")
     assert ann.browser.get("/desk/insights/99").status_code == 404
     assert ann.browser.get("/desk/replies/99").status_code == 404
+    # A saved reply is its community's: it is not listed, opened, changed, deleted or put into an answer elsewhere.
+    kept = ann.browser.get("/desk/replies").text
+    assert "Theirs" not in kept
+    assert ann.browser.get(f"/desk/replies/{theirs}").status_code == 404
+    assert ann.do("/desk/replies", page=kept, id=str(theirs), title="Mine", body="Mine.").status_code == 404
+    assert ann.do("/desk/replies", page=kept, community=str(other), title="Mine", body="Mine.").status_code == 404
+    assert ann.do(f"/desk/replies/{theirs}/drop", page=kept).status_code == 404
+    assert "Of another" not in ann.do("/desk/insights/1/reply", do="fill", saved=str(theirs), reply="").text
+    # One's own is changed and deleted.
+    ann.do("/desk/replies", page=kept, community="1", title="Thanks", body="Thank you.")
+    own = re.search(r'href="/desk/replies/(\d+)"', ann.browser.get("/desk/replies").text)
+    assert own is not None
+    ann.do("/desk/replies", page=kept, id=own[1], title="Thanks", body="Thank you, from {community}.")
+    filled = ann.do("/desk/insights/1/reply", do="fill", saved=own[1], reply="").text
+    assert "Thank you, from The hub." in filled
+    assert "Thanks" not in plain(ann.do(f"/desk/replies/{own[1]}/drop", page=kept))
     assert ann.browser.post("/desk/insights/1/notes", data={"note": "x"}).status_code == 400
     for path in ("steps", "assignee", "tags", "merge"):
         assert ann.do(f"/desk/insights/1/{path}", seen="x", to="9x", state="x").status_code in (400, 409), path
