@@ -29,7 +29,7 @@ from plugin.store.consents import receipts_for
 from plugin.store.desk import Item, item_of, merged_into, notes_of, others_present, replies_of
 from plugin.store.insights import StoredInsight, on_desk
 from plugin.store.likenesses import words_to_compare
-from plugin.store.outbox import Progress, progress_of
+from plugin.store.outbox import CONTRIBUTOR, Progress, progress_of
 from plugin.store.replies import saved_for
 from plugin.store.staff import all_staff, editors_of
 from plugin.store.steps import steps_with_doers
@@ -348,7 +348,11 @@ def _mail_line(one: Progress, names: Mapping[str, str]) -> MailLine:
     status = mail_words(one.status) + (f": {one.reason}" if one.reason else "")
     if one.confirmed_at:
         status = "Somebody said that the copy is gone"
-    to = "its author" if one.recipient == "contributor" else names.get(one.recipient, one.recipient)
+    to = names.get(one.recipient, one.recipient)
+    if one.recipient == CONTRIBUTOR:
+        to = "its author"
+    elif one.kind.startswith("insight."):
+        to = "a program of the community"
     return MailLine(MAILS.get(one.kind, "A mail about it"), to, status, one.at)
 
 
@@ -376,4 +380,11 @@ MAILS = {
     "urgent": "That it may be urgent",
     "recall": "To delete the copy",
     "reply": "That an answer is there",
+    "enclosed": "The insight, in a digest",
+    "assigned": "That it was given to them",
+    "reopened": "That it was reopened",
+    "routed": "That a rule hands it to them",
+    "insight.new": "The insight",
+    "insight.step": "What became of it",
+    "insight.recalled": "To delete the copy",
 }
