@@ -152,6 +152,7 @@ _SAID = re.compile(
     re.MULTILINE,
 )
 _SMILE = re.compile(r"(?<=\s)[:;]-?[)(dp](?=\s|$)", re.MULTILINE)
+_NEXT_HASHTAG = re.compile(r"(?<=\w )#(?=[^\W\d])")
 _MARKDOWN = re.compile(
     r"\*\*|__|^#{1,6} |(?<!\w)#(?=[^\W\d])|~~|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|^[ ]{0,4}[*+](?= )", re.MULTILINE
 )
@@ -170,7 +171,8 @@ def _own_words(folded: str) -> str:
         # A smile ends a sentence as a full stop does.
         folded = _SMILE.sub(lambda smile: "." + " " * (len(smile.group()) - 1), folded)
     if "*" in folded or "_" in folded or "#" in folded:
-        folded = _MARKDOWN.sub(_blank, folded)
+        # "#nurse #icu" is a list of two.
+        folded = _MARKDOWN.sub(_blank, _NEXT_HASHTAG.sub(",", folded))
     return folded
 
 

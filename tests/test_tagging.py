@@ -385,3 +385,26 @@ def test_former_and_student_roles_carry_a_flag():
 def test_an_organisation_that_speaks_for_itself_is_flagged():
     (found,) = tags_in("Speaking on behalf of Wharfside Healthwatch, we welcome this.")
     assert (found.type, found.flags) == ("voluntary_sector", ("org_voice",))
+
+
+def test_people_say_in_new_ways_who_they_are_and_the_paired_traps_stay_silent() -> None:
+    said = {
+        "I push trolleys for a living. Nobody tells the porter what is catching.": {"health_professional"},
+        "I'm PA to a young woman who uses a ventilator.": {"social_care_professional"},
+        "As foster parents we're given a passport with half the pages empty.": {"carer"},
+        "Went from radiographer to the one in the scanner in a week.": {"health_professional", "patient"},
+        "Having been sectioned twice, I know that restraint calms nobody.": {"patient"},
+        "Ex-patient, now trustee of a sepsis charity. We changed one question.": {"patient", "voluntary_sector"},
+        "I've been both the patient and the mum at the bedside.": {"patient", "carer"},
+        "After Tom died I set up a small charity for families at inquests.": {"carer", "voluntary_sector"},
+        "I've been doing his insulin since he was four.": {"carer"},
+        "He told us he was a retired surgeon. He wasn't.": set(),
+        "He pushes beds for a living, poor man.": set(),
+        "If I had to push beds for a living I would leave.": set(),
+        "I'm PA to the chief executive, so I only book the rooms.": set(),
+        "As parents we all worry about waiting.": set(),
+        "Having been delayed by the trains I read it twice.": set(),
+        "After someone died we started counting.": set(),
+    }
+    heard = {words: {tag.type for tag in tags_in(words)} for words in said}
+    assert heard == said
