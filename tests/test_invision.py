@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from fake_invision import CANARIES, EMAIL, KEY, FakeInvision, running
 from flask.testing import FlaskClient
 
@@ -20,6 +21,7 @@ from plugin.store.communities import Community, change_community
 from plugin.store.connections import connection_of, resume_connection, save_connection
 from plugin.store.opening import is_sqlite, reading, writing
 from plugin.store.tables import authors, comments, connections, events, metadata
+from webhooks.cli import main
 
 ONLY_ON = "sqlite"
 
@@ -357,6 +359,26 @@ def test_nothing_of_what_forums_add_about_people_stays(
         kept += path.read_bytes().decode("latin-1") if path.is_file() else ""
     assert "tablets" in kept
     assert [canary for canary in (*CANARIES, TOKEN) if canary in kept] == []
+
+
+def test_an_owner_connects_the_forum_and_the_doctor_looks_at_it(
+    hub: Hub, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    command = ["community", "connect", "hub", "--api-url", hub.forum.url, "--setting", "databases=1"]
+    done = CliRunner().invoke(main, [*command, "--setting", "own_member=1"], input=f"{KEY}\n")
+    assert done.exit_code == 0
+    assert done.output.strip().endswith(f"/webhooks/invision/hub/{TOKEN}")
+    assert KEY not in done.output
+    well = CliRunner().invoke(main, ["doctor", "hub"])
+    assert (well.exit_code, "right to read cms1      ok" in well.output) == (0, True)
+    hub.forum.key = "another"
+    ill = CliRunner().invoke(main, ["doctor", "hub"])
+    assert (ill.exit_code, "NOT OK  the forum answered 401: stop here" in ill.output) == (1, True)
+    again = CliRunner().invoke(main, ["doctor", "hub"])
+    assert (again.exit_code, hub.forum.bad_calls) == (1, 1)
+    assert "the forum answered 401" in again.output
 
 
 @pytest.mark.parametrize(

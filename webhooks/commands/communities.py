@@ -93,7 +93,7 @@ def show(slug: str) -> None:
 
     found = settings()
     with database(found) as db, reading(db) as conn:
-        community = _named(conn, slug)
+        community = named(conn, slug)
         secrets = count_live_secrets(conn, community.id, datetime.now(UTC))
         told = count_write_backs(conn, community.id)
         failures = failed_write_backs(conn, community.id)
@@ -176,7 +176,7 @@ def set_(slug: str, **given: Any) -> None:
         raise click.UsageError("Name what to change: see --help.")
     found = settings()
     with database(found) as db, writing(db) as conn:
-        community = _named(conn, slug)
+        community = named(conn, slug)
         _check_changes(changes, changes.get("private_host", community.private_host))
         _check_embedding(changes, community)
         if "doors" in changes:
@@ -211,7 +211,7 @@ def rotate_secret(slug: str, keep_hours: float) -> None:
     secret = new_secret()
     now = datetime.now(UTC)
     with database(found) as db, writing(db) as conn:
-        community = _named(conn, slug)
+        community = named(conn, slug)
         forget_retired_secrets(conn, now)
         add_secret(conn, found.vault(), community.id, secret)
         retire_secrets(conn, community.id, except_newest=True, at=now + timedelta(hours=keep_hours))
@@ -231,7 +231,7 @@ def remove(slug: str, yes: bool) -> None:
     found = settings()
     with database(found) as db:
         with reading(db) as conn:
-            community = _named(conn, slug)
+            community = named(conn, slug)
         if not yes:
             _ask_for(slug)
         with writing(db) as conn:
@@ -247,7 +247,7 @@ def _tell_again(found: "Settings", db: "sa.Engine", conn: "sa.Connection", slug:
     from webhooks.app import service_on
 
     service = service_on(db, found)
-    tell_again(service, conn, _named(conn, slug))
+    tell_again(service, conn, named(conn, slug))
     service.jobs.close()
 
 
@@ -266,7 +266,8 @@ def _ask_for(slug: str) -> None:
         raise click.ClickException("That is not its slug: nothing was removed.")
 
 
-def _named(conn: "sa.Connection", slug: str) -> "Community":
+def named(conn: "sa.Connection", slug: str) -> "Community":
+    """Return the community of this slug, or stop with a sentence."""
     from plugin.store.communities import community_by_slug
 
     found = community_by_slug(conn, slug)
@@ -277,15 +278,16 @@ def _named(conn: "sa.Connection", slug: str) -> "Community":
 
 def _check(slug: str, about: dict[str, Any], private_host: str | None) -> None:
     """Stop with a sentence on the first thing that cannot be right."""
+    from plugin.polling import FORUMS
     from webhooks.forums import RECEIVERS
 
     if not SLUG.fullmatch(slug):
         raise click.BadParameter("lower-case letters, digits and hyphens only, at most 63", param_hint="SLUG")
-    if about["platform"] not in RECEIVERS:
-        raise click.BadParameter(f"one of {', '.join(RECEIVERS)}", param_hint="--platform")
+    if about["platform"] not in (platforms := (*RECEIVERS, *FORUMS)):
+        raise click.BadParameter(f"one of {', '.join(platforms)}", param_hint="--platform")
     for option, name in (("--url", "base_url"), ("--sign-up", "sign_up_url"), ("--sign-in", "sign_in_url")):
         about[name] = about[name].rstrip("/") if name == "base_url" else about[name]
-        _check_url(option, about[name], private_host)
+        check_url(option, about[name], private_host)
     for option, name in (("--editors", "editorial_address"), ("--moderators", "moderators_address")):
         if not ADDRESS.fullmatch(about[name]):
             raise click.BadParameter("not a mail address", param_hint=option)
@@ -304,7 +306,7 @@ def _check_changes(changes: dict[str, Any], private_host: str | None) -> None:
     if changes.get("time_zone", "Europe/London") not in available_timezones():
         raise click.BadParameter("not a time zone such as Europe/London", param_hint="--time-zone")
     if changes.get("write_back_url"):
-        _check_url("--write-back", changes["write_back_url"], private_host)
+        check_url("--write-back", changes["write_back_url"], private_host)
     if mistake := question_mistake(changes.get("question", "")):
         raise click.BadParameter(mistake, param_hint="--question")
     _check_types(changes.get("expected_types", ()))
@@ -347,7 +349,8 @@ def _door(given: str) -> tuple[str, str]:
     return kind, text
 
 
-def _check_url(option: str, url: str, private_host: str | None) -> None:
+def check_url(option: str, url: str, private_host: str | None) -> None:
+    """Stop with a sentence at an address that we may not send to."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise click.BadParameter("not an address such as https://forum.example.org", param_hint=option)
@@ -380,6 +383,7 @@ COMMANDS = {
     "add": (f"{__name__}:add", "Attach a community, and print its secret once."),
     "list": (f"{__name__}:list_", "List the communities."),
     "show": (f"{__name__}:show", "Show what is known of one."),
+    "connect": ("webhooks.commands.connecting:connect", "Ask one by its own interface."),
     "set": (f"{__name__}:set_", "Change what is set for one."),
     "rotate-secret": (f"{__name__}:rotate_secret", "Give one a new secret; the old one counts for a while."),
     "remove": (f"{__name__}:remove", "Remove one with all that it told us."),

@@ -1,0 +1,75 @@
+"""Commands for forums that are asked by their own interface: community connect, doctor."""
+
+import secrets
+import sys
+
+import click
+
+from webhooks.commands.communities import check_url, named
+from webhooks.commands.starting import database, settings
+
+
+@click.command()
+@click.argument("slug")
+@click.option("--api-url", required=True, help="Where its interface is, such as https://forum.example.org/api.")
+@click.option("--setting", "given", multiple=True, help="NAME=VALUE, as the platform's page says; repeatable.")
+@click.option("--basic-key", is_flag=True, help="Its hooks carry the key too: refuse those that do not.")
+def connect(slug: str, api_url: str, given: tuple[str, ...], basic_key: bool) -> None:
+    """Connect a forum by its interface, or again with other settings. The key is asked for, or read from a pipe."""
+    from plugin.forums.invision import BadSetting, setup_from
+    from plugin.polling import FORUMS
+    from plugin.store.connections import connection_of, save_connection
+    from plugin.store.opening import writing
+
+    pairs = [one.partition("=") for one in given]
+    if not all(name and equals for name, equals, _ in pairs):
+        raise click.BadParameter("not NAME=VALUE, such as databases=1", param_hint="--setting")
+    chosen = {name.strip(): value.strip() for name, _, value in pairs}
+    try:
+        setup_from(chosen)
+    except BadSetting as error:
+        raise click.BadParameter(str(error), param_hint="--setting") from None
+    key = (click.prompt("The key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()).strip()
+    if not key:
+        raise click.ClickException("No key came: nothing was stored.")
+    found = settings()
+    with database(found) as db, writing(db) as conn:
+        community = named(conn, slug)
+        if community.platform not in FORUMS:
+            raise click.ClickException(f"{slug} is on {community.platform}, which tells us everything by itself.")
+        check_url("--api-url", api_url, community.private_host)
+        before = connection_of(conn, found.vault(), community.id)
+        token = before.keys["path_token"] if before else secrets.token_urlsafe(32)
+        keys = {"api_key": key, "path_token": token, **({"basic_key": key} if basic_key else {})}
+        save_connection(conn, found.vault(), community.id, api_url=api_url, keys=keys, settings=chosen)
+    click.echo(f"{community.name} is connected. Let the forum post to this address, which is a secret:\n")
+    click.echo(f"    {found.public_url}/webhooks/{community.platform}/{slug}/{token}")
+
+
+@click.command()
+@click.argument("slug")
+def doctor(slug: str) -> None:
+    """Look whether a connected forum answers us and lets us do our work; say what to do where it does not."""
+    from plugin.polling import forum_of
+    from plugin.store.connections import connection_of
+    from plugin.store.opening import reading
+    from webhooks.app import service_on
+
+    found = settings()
+    with database(found) as db:
+        with reading(db) as conn:
+            community = named(conn, slug)
+            connection = connection_of(conn, found.vault(), community.id)
+        if connection is None:
+            raise click.ClickException(f"{slug} is not connected: manyvoices community connect {slug} …")
+        if connection.stopped_at:
+            at = f"{connection.stopped_at:%d %B %Y %H:%M} UTC"
+            raise click.ClickException(f"stopped {at}: {connection.stop_reason}. Mend the key, then connect again.")
+        service = service_on(db, found)
+        forum = forum_of(service, community.id)
+        findings = forum.examine() if forum else []
+        service.jobs.close()
+    for finding in findings:
+        click.echo(f"{finding.what:<24}{'ok' if finding.is_ok else 'NOT OK'}  {finding.advice}".rstrip())
+    if not all(finding.is_ok for finding in findings):
+        raise SystemExit(1)
