@@ -34,7 +34,7 @@ from plugin.ordering import Standing, after
 from plugin.service import Service
 from plugin.stakeholders import Taxonomy, type_for_alias
 from plugin.store.addresses import forget_address
-from plugin.store.authors import author_id_of, mark_left, merge_authors, save_author
+from plugin.store.authors import author_id_of, mark_left, merge_authors, native_id_of, save_author
 from plugin.store.comments import Kept, comment_ids_by, kept_comment, mark_asked, place_comment, save_standing
 from plugin.store.communities import Community, community_by_id
 from plugin.store.consents import save_choice
@@ -177,9 +177,12 @@ def answer_ping(_telling: Telling, _event: Ping) -> None:
 
 
 def _author(telling: Telling, kept: Kept, event: WholeComment) -> int:
-    # A guest has no id by which we would know them again, so their comment keeps the author it has.
+    # A guest has no id by which we would know them again, so their comment keeps the author it has. But who takes
+    # their name off a comment is not to be known by it any longer.
+    hides = event.author.kind == "anonymous"
     if event.author.native_id is None and kept.author_id is not None:
-        return kept.author_id
+        if not hides or native_id_of(telling.conn, kept.author_id) is None:
+            return kept.author_id
     return save_author(telling.conn, telling.community.id, event.author, event.occurred_at)
 
 

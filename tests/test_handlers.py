@@ -144,3 +144,17 @@ def test_what_a_member_said_of_themselves_earlier_stands_by_their_later_words_fo
     forum.hidden(at=minute(12))
     worker()
     assert tags("2") == []
+
+
+def test_who_takes_their_name_off_a_comment_is_not_known_by_it_any_longer(
+    forum: Forum, service: Service, worker: Callable[[], None]
+) -> None:
+    forum.posted("I am a nurse.", author={"id": "a1", "kind": "member", "display_name": "Ada"})
+    worker()
+    forum.edited("I am a nurse.", at=minute(5), author={"kind": "anonymous"})
+    worker()
+    with reading(service.db) as conn:
+        wrote = sa.select(authors.c.native_id, authors.c.display_name).join(
+            comments, comments.c.author_id == authors.c.id
+        )
+        assert conn.execute(wrote).all() == [(None, None)]

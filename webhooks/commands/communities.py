@@ -325,7 +325,7 @@ def _check_embedding(changes: dict[str, Any], community: "Community") -> None:
         for origin in changes["origins"]:
             if mistake := origin_mistake(origin):
                 raise click.BadParameter(mistake, param_hint="--origin")
-            _check_url("--origin", origin, changes.get("private_host", community.private_host))
+            check_url("--origin", origin, changes.get("private_host", community.private_host))
         if len(changes["origins"]) > MOST_ORIGINS:
             raise click.BadParameter(f"at most {MOST_ORIGINS}", param_hint="--origin")
     if "places" in changes:
