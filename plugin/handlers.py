@@ -179,9 +179,9 @@ def answer_ping(_telling: Telling, _event: Ping) -> None:
 def _author(telling: Telling, kept: Kept, event: WholeComment) -> int:
     # A guest has no id by which we would know them again, so their comment keeps the author it has. But who takes
     # their name off a comment is not to be known by it any longer.
-    hides = event.author.kind == "anonymous"
     if event.author.native_id is None and kept.author_id is not None:
-        if not hides or native_id_of(telling.conn, kept.author_id) is None:
+        hides = event.author.kind == "anonymous" and native_id_of(telling.conn, kept.author_id) is not None
+        if not hides:
             return kept.author_id
     return save_author(telling.conn, telling.community.id, event.author, event.occurred_at)
 
