@@ -162,7 +162,8 @@ def test_every_page_is_whole_and_accessible_at_every_width(
             page.set_viewport_size({"width": width, "height": 800})
             spills = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
             assert not spills, f"{path} is wider than {width} px"
-            small = [size for size in page.evaluate(TARGETS) if min(size) < NARROWEST_TARGET]
+            # What is folded away has no size at all.
+            small = [size for size in page.evaluate(TARGETS) if 0 < min(size) < NARROWEST_TARGET]
             assert not small, f"{path} has something too small to press at {width} px"
         # Judged at the last width: light where the screen is wide, dark where it is narrow.
         found = axe.run(page)
