@@ -201,7 +201,7 @@ def other_secret() -> bytes:
 @pytest.fixture
 def worker(service: Service) -> Iterator[Callable[[], None]]:
     """Run the real engine; yield a function that waits until nothing is left to do."""
-    engine.start(service, JOBS, poll=0.02)
+    engine.start(service, JOBS, poll=0.04)
 
     def settle(seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds

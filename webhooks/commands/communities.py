@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from plugin.store.communities import Community
+    from plugin.store.connections import Connection
     from webhooks.settings import Settings
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -88,6 +89,7 @@ def list_() -> None:
 def show(slug: str) -> None:
     """Show what is known of a community; its secrets are counted, never shown."""
     from plugin.store.communities import count_live_secrets
+    from plugin.store.connections import connection_of
     from plugin.store.opening import reading
     from plugin.store.write_backs import count_write_backs, failed_write_backs
 
@@ -97,6 +99,7 @@ def show(slug: str) -> None:
         secrets = count_live_secrets(conn, community.id, datetime.now(UTC))
         told = count_write_backs(conn, community.id)
         failures = failed_write_backs(conn, community.id)
+        connection = connection_of(conn, found.vault(), community.id)
     for word, value in (
         ("name", community.name),
         ("platform", community.platform),
@@ -119,12 +122,23 @@ def show(slug: str) -> None:
         ("staff notes", "yes" if community.staff_notes else "no"),
         *([("told", ", ".join(f"{count} {status}" for status, count in sorted(told.items())))] if told else []),
         *(("failed", f"{kind} {key}: {reason}") for kind, key, reason in failures),
+        *_connection_in_words(connection),
         *([("private", community.private_host)] if community.private_host else []),
         ("attached", f"{community.created_at:%d %B %Y}"),
         ("secrets", f"{secrets} live"),
     ):
         click.echo(f"{word:<12}{value}")
     _show_doors(community)
+
+
+def _connection_in_words(connection: "Connection | None") -> list[tuple[str, str]]:
+    if connection is None:
+        return []
+    if connection.stopped_at:
+        stopped = f"stopped {connection.stopped_at:%d %B %Y}, {connection.stop_reason}"
+        return [("asked at", f"{connection.api_url}: {stopped}")]
+    last = f"last {connection.polled_at:%d %B %Y %H:%M} UTC" if connection.polled_at else "not yet"
+    return [("asked at", f"{connection.api_url}: {last}")]
 
 
 def _show_doors(community: "Community") -> None:
