@@ -17,6 +17,8 @@ from plugin.store.opening import reading, writing
 from plugin.store.tables import comments, summary_inputs, summary_lines, summary_receipts
 from webhooks.cli import main
 
+ONLY_ON = "sqlite"
+
 DAD = (
     "I care for my dad, who has vascular dementia. When he came home from hospital his blood thinner had been left off "
     "the discharge letter, and nobody noticed for nine days. Now I ask for the list before we leave the ward."
