@@ -127,6 +127,8 @@ def opened(browser: "sync_api.Browser", hub: str) -> Iterator[Callable[..., "syn
     contexts = []
 
     def opens(path: str, width: int = 1280, *, staff: FlaskClient | None = None, **options) -> "sync_api.Page":
+        # A button that is still fading from light to dark has no colour that could be judged.
+        options = {"reduced_motion": "reduce", **options}
         context = browser.new_context(viewport={"width": width, "height": 800}, **options)
         contexts.append(context)
         if staff is not None:

@@ -86,7 +86,8 @@ def _take(
 def page(browser: "sync_api.Browser", threads: None, live_url: str, sign_in: Callable[..., FlaskClient]):
     """Yield a page of a browser in which a moderator is signed in."""
     cookie = sign_in("moderator").get_cookie("session")
-    context = browser.new_context(base_url=live_url, viewport={"width": 1280, "height": 800})
+    view = {"width": 1280, "height": 800}
+    context = browser.new_context(base_url=live_url, viewport=view, reduced_motion="reduce")
     context.add_cookies([{"name": "session", "value": cookie.value, "url": live_url}])
     yield context.new_page()
     context.close()

@@ -220,7 +220,9 @@ def _read(conn: sa.Connection, vault: Vault, query: sa.Select[*tuple[object, ...
             sending=sendings[row.insight_id, row.kind],
             credit=credits.get(row.comment_id),
         )
+        # PostgreSQL answers each of these questions as of its own moment, and words may go in between.
         for row in rows
+        if row.comment_id in stored
     ]
 
 
