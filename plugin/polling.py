@@ -1,7 +1,9 @@
 """Ask the forums: at a hint that something happened, and by the clock for what no hint said."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -9,17 +11,30 @@ import structlog
 from plugin.channels.webhook import NotTaken
 from plugin.engine import Again
 from plugin.events import Event
-from plugin.forums.invision import Invision, setup_from
+from plugin.forums import invision
 from plugin.forums.polled import Forum, Hint
-from plugin.forums.rest import RestClient
+from plugin.forums.rest import Manners, RestClient
 from plugin.service import Service
 from plugin.store.communities import Community, community_by_id
-from plugin.store.connections import Connection, connected_ids, connection_of, note_cursor, stop_connection
+from plugin.store.connections import connected_ids, connection_of, note_cursor, stop_connection
 from plugin.store.events import save_event
 from plugin.store.held import HeldComments
 from plugin.store.opening import reading, writing
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """How the forums of one platform are asked.
+
+    `setup_from(settings)` reads the settings of a connection or raises BadSetting; `manners(keys, setup)` says how to
+    ask; `forum(rest, memory, setup, community=…, base_url=…)` is what we ask.
+    """
+
+    setup_from: Callable[[Mapping[str, Any]], Any]
+    manners: Callable[[Mapping[str, str], Any], Manners]
+    forum: Callable[..., Forum]
 
 
 def read_forum(service: Service, subject: str) -> None:
@@ -85,26 +100,17 @@ def forum_of(service: Service, community_id: int) -> Forum | None:
         connection = connection_of(conn, service.vault, community_id)
     if community is None or connection is None or connection.stopped_at or community.platform not in FORUMS:
         return None
-    return FORUMS[community.platform](service, community, connection)
-
-
-def _invision(service: Service, community: Community, connection: Connection) -> Forum:
+    platform = FORUMS[community.platform]
+    setup = platform.setup_from(connection.settings)
     rest = RestClient(
         connection.api_url,
-        connection.keys["api_key"],
+        platform.manners(connection.keys, setup),
         private_host=community.private_host,
         before=lambda: _may_ask(service, community.id),
         refused=lambda reason: _stop(service, community, reason),
-        # A third bad call within minutes is answered 429, and the address is banned after that.
-        refusals=(401, 403, 429),
     )
-    return Invision(
-        rest,
-        HeldComments(service.db, community.id),
-        setup_from(connection.settings),
-        community=community.slug,
-        base_url=community.base_url,
-    )
+    memory = HeldComments(service.db, community.id)
+    return platform.forum(rest, memory, setup, community=community.slug, base_url=community.base_url)
 
 
 def _may_ask(service: Service, community_id: int) -> None:
@@ -126,4 +132,6 @@ def _stopped(conn: sa.Connection, community_id: int, reason: str) -> None:
     stop_connection(conn, community_id, reason, datetime.now(UTC))
 
 
-FORUMS: dict[str, Callable[[Service, Community, Connection], Forum]] = {"invision": _invision}
+FORUMS = {
+    "invision": Platform(invision.setup_from, invision.manners, invision.Invision),
+}

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 from plugin import polling
 from plugin.channels.webhook import Message, Pace
 from plugin.engine import Again
-from plugin.forums.invision import BadSetting, setup_from
+from plugin.forums.invision import setup_from
+from plugin.forums.settings import BadSetting
 from plugin.handlers import handle
 from plugin.service import Service
 from plugin.store.communities import Community, change_community

@@ -1,7 +1,9 @@
-"""The door for forums that sign nothing: a secret address, and nothing is believed but that something happened."""
+"""The door for forums that we ask: what comes is a hint at what to read, and as good as the proof of who sent it."""
 
 import hmac
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -9,16 +11,18 @@ import structlog
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from plugin.forums.invision import Unreadable
+from plugin.events import Event
+from plugin.forums.lenient import Unreadable
 from plugin.forums.polled import Hint
 from plugin.sealing import CannotUnseal
-from plugin.store.communities import Community, community_by_slug
+from plugin.store.communities import Community, community_by_slug, live_secrets
 from plugin.store.connections import Connection, connection_of
-from plugin.store.events import save_dead_letter
+from plugin.store.events import save_dead_letter, save_event
 from plugin.store.opening import reading, writing
 from webhooks.audience import signed_door
-from webhooks.forums.invision import HEADER, hint_from
+from webhooks.forums import HINTERS, Delivery
 from webhooks.json_border import BadJson, json_object
+from webhooks.signatures import Profile, as_written, verified
 from webhooks.wiring import service
 
 MOST_BYTES = 256 * 1024
@@ -30,26 +34,45 @@ log = structlog.get_logger()
 hints = Blueprint("hints", __name__, url_prefix="/webhooks")
 
 
-@hints.post("/invision/<community>/<token>")
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The community that proved to have sent something, and its connection: None before there is one."""
+
+    community: Community
+    connection: Connection | None
+
+
 @signed_door
-def receive(community: str, token: str) -> tuple[Response, int]:
-    """Take a hint: 202 once its job is stored, whatever else the body says; it comes once and is not tried again."""
+def receive(platform: str, community: str, token: str = "") -> tuple[Response, int]:
+    """Take a hint: 202 once its job is stored, whatever else the body says; it may come once and never again.
+
+    Never 404 or 410: some forums take these for a reason to switch their hook off.
+    """
     # The bytes first: a forum may call them a form, and reading that would lose them.
     body = _body()
     if body is None:
         return jsonify(error=f"the body is larger than {MOST_BYTES // 1024} KiB"), 413
-    sender = _sender(community, token)
-    if sender is None:
+    hinter = HINTERS[platform]
+    sender = _signer(hinter.profile, community, body) if hinter.profile else _keeper(community, token)
+    if sender is None or sender.community.platform != platform:
         log.info("hint.refused")
-        return jsonify(error="not an address that we gave"), 401
+        return jsonify(error="not signed by a key we know" if hinter.profile else "not an address that we gave"), 401
+    if sender.connection is None:
+        # Its own records show that it was not taken, and from there it can be sent again.
+        return jsonify(error="not connected yet: manyvoices community connect"), 503
+    delivery = Delivery(sender.community.slug, sender.connection.settings, request.headers, datetime.now(UTC))
     try:
-        hint = hint_from(request.headers.get(HEADER, ""), json_object(body))
+        found = hinter.meaning(delivery, json_object(body))
     except (BadJson, Unreadable) as error:
-        _bury(sender, body, type(error).__name__)
+        _bury(sender.community, body, type(error).__name__)
         return jsonify(status="accepted"), 202
-    if hint:
-        _store(sender, hint)
+    _store(sender.community, found)
     return jsonify(status="accepted"), 202
+
+
+for name, one in HINTERS.items():
+    rule = f"/{name}/<community>" if one.profile else f"/{name}/<community>/<token>"
+    hints.add_url_rule(rule, endpoint=name, view_func=receive, defaults={"platform": name}, methods=["POST"])
 
 
 def _body() -> bytes | None:
@@ -62,7 +85,18 @@ def _body() -> bytes | None:
         return b""
 
 
-def _sender(slug: str, token: str) -> Community | None:
+def _signer(profile: Profile, slug: str, body: bytes) -> Sender | None:
+    """Return the community whose key fits."""
+    now = datetime.now(UTC)
+    with reading(service().db) as conn:
+        community = community_by_slug(conn, slug)
+        secrets = live_secrets(conn, service().vault, community.id, now) if community else ()
+        connection = _connection(conn, community)
+    verdict = verified(profile, request.headers, body, [as_written(key) for key in secrets], now.timestamp())
+    return Sender(community, connection) if verdict.ok and community else None
+
+
+def _keeper(slug: str, token: str) -> Sender | None:
     """Return the community whose secret address this is, and whose key came along where one was agreed."""
     with reading(service().db) as conn:
         community = community_by_slug(conn, slug)
@@ -73,7 +107,7 @@ def _sender(slug: str, token: str) -> Community | None:
     sent = request.authorization.username if request.authorization and request.authorization.type == "basic" else ""
     has_key = hmac.compare_digest(agreed.encode(), (sent or "").encode()) or not agreed
     has_token = bool(keys.get("path_token"))
-    return community if is_known and has_token and has_key and community and community.platform == "invision" else None
+    return Sender(community, connection) if is_known and has_token and has_key and community else None
 
 
 def _connection(conn: sa.Connection, community: Community | None) -> Connection | None:
@@ -84,17 +118,22 @@ def _connection(conn: sa.Connection, community: Community | None) -> Connection 
         return None
 
 
-def _store(sender: Community, hint: Hint) -> None:
-    # A hint has no id of its own, and two of the same kind may be two things: each is read.
-    subject = f"{sender.id}.{hint.kind}.{hint.native_id}.{uuid.uuid4().hex}"
+def _store(sender: Community, found: Sequence[Hint | Event]) -> None:
     with writing(service().db) as conn:
-        service().jobs.enqueue(conn, "read_forum", subject, queue="forums")
-    log.info("hint.stored", subject=subject)
+        for one in found:
+            if isinstance(one, Hint):
+                # A hint has no id of its own, and two of the same kind may be two things: each is read.
+                subject = f"{sender.id}.{one.kind}.{one.native_id}.{uuid.uuid4().hex}"
+                service().jobs.enqueue(conn, "read_forum", subject, queue="forums")
+                log.info("hint.stored", subject=subject)
+            elif save_event(conn, sender.id, one, datetime.now(UTC)):
+                service().jobs.enqueue(conn, "handle_event", one.key, queue="ingest")
+                log.info("delivery.stored", key=one.key)
 
 
 def _bury(sender: Community, body: bytes, why: str) -> None:
     """Write down that something came which we could not read, and nothing of what it was."""
     digest = hmac.digest(service().vault.key_for(PURPOSE), body, "sha256").hex()
     with writing(service().db) as conn:
-        save_dead_letter(conn, sender.id, f"invision:{sender.slug}:unreadable:{digest}", datetime.now(UTC))
+        save_dead_letter(conn, sender.id, f"{sender.platform}:{sender.slug}:unreadable:{digest}", datetime.now(UTC))
     log.warning("hint.unreadable", community=sender.slug, error=why)

@@ -135,6 +135,11 @@ def secret_bytes(secret: str) -> bytes:
     return key
 
 
+def as_written(key: bytes) -> bytes:
+    """Return the key of a platform that signs with the letters of a secret and does not read them as base64."""
+    return (SECRET_PREFIX + b64encode(key).decode("ascii")).encode("ascii")
+
+
 def new_secret() -> str:
     """Return a fresh secret in `whsec_` form: 32 random bytes."""
     return SECRET_PREFIX + b64encode(randomness.token_bytes(32)).decode("ascii")

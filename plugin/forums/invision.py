@@ -6,14 +6,13 @@ what was read against what we hold.
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
-from typing import Any, Protocol, TypedDict
+from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
+from marshmallow import fields, validate
 
 from plugin.channels.webhook import Message, NotTaken
 from plugin.events import (
@@ -30,7 +29,30 @@ from plugin.events import (
     MemberRemoved,
     Source,
 )
-from plugin.forums.polled import Batch, Finding, Hint
+from plugin.forums.lenient import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    LONGEST_TITLE,
+    MOST_GROUPS,
+    Lenient,
+    Unreadable,
+    fit,
+    loaded,
+    plain_url,
+    stamp,
+)
+from plugin.forums.polled import (
+    LINK_TITLE,
+    LINK_WORDS,
+    Batch,
+    Finding,
+    Hint,
+    MemberFacts,
+    Memory,
+    tags_wanted,
+)
+from plugin.forums.rest import Manners, Rest
+from plugin.forums.settings import BadSetting, groups_in, is_on, number_in, numbers_in
 from plugin.model import Audience, Author, Comment, CommentState, Discussion
 from plugin.store.held import Known
 from plugin.wording import one_line, plain_text
@@ -40,49 +62,6 @@ ON_A_PAGE = 50
 NEWEST_PAGES = 2
 # A note is looked for among so many topics of the staff forum before another is opened.
 MOST_NOTE_PAGES = 20
-LONGEST_NAME = 200
-LONGEST_TITLE = 1_000
-LONGEST_TEXT = 200_000
-LONGEST_URL = 2_000
-MOST_GROUPS = 50
-
-UNFIT = re.compile(r"[\x00\ud800-\udfff]")
-PLAIN_URL = re.compile(
-    r"https?://[^\x00-\x20\x7f-\xa0\u2028\u2029\\<>\"`@/]+(?:/[^\x00-\x20\x7f-\xa0\u2028\u2029\\<>\"`]*)?"
-)
-OUR_TAG = re.compile(r"has-[a-z0-9-]+-voice")
-
-
-class Unreadable(ValueError):  # noqa: N818 - named for the fact
-    """What the forum answered has not the form that we know. Holds the names of fields, never their values."""
-
-
-class BadSetting(ValueError):  # noqa: N818 - named for the fact
-    """A setting of the connection makes no sense; the message says which and what it should be."""
-
-
-class Rest(Protocol):
-    """The way to the forum's REST interface; both raise NotTaken where it did not answer or refused us."""
-
-    def get(self, path: str, params: Mapping[str, str | int]) -> dict[str, Any] | None:
-        """Return the object, or None where the forum says that there is none of this id (404, `INVALID_ID`)."""
-        ...
-
-    def post(self, path: str, params: Sequence[tuple[str, str | int]]) -> dict[str, Any] | None:
-        """Change something, by form fields, and return what the forum says of it."""
-        ...
-
-
-class Memory(Protocol):
-    """What we hold of this forum's comments."""
-
-    def known(self, native_id: str) -> Known | None:
-        """Return what we hold of the newest comment of this id."""
-        ...
-
-    def held_between(self, prefix: str, state: CommentState, first: datetime, last: datetime) -> list[str]:
-        """Return the ids that begin with a prefix, of comments in this state that were written in this time."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +116,13 @@ def setup_from(settings: Mapping[str, Any]) -> Setup:
     Raises:
         BadSetting: where one makes no sense.
     """
-    areas = [_database(number) for number in _numbers(settings, "databases")]
+    areas = [_database(number) for number in numbers_in(settings, "databases")]
     if settings.get("blogs"):
         areas.append(replace(BLOGS, only=_holders(settings, "blogs")))
     if settings.get("forums"):
         # A key sees the staff's forums too, so "all" is never taken for an answer here.
-        areas.append(replace(FORUMS, only=frozenset(_numbers(settings, "forums"))))
-    staff_forum = _number(settings, "staff_forum")
+        areas.append(replace(FORUMS, only=frozenset(numbers_in(settings, "forums"))))
+    staff_forum = number_in(settings, "staff_forum")
     if any(area.name == "forums" and staff_forum in (area.only or ()) for area in areas):
         raise BadSetting("staff_forum is among forums: the moderators' notes would be read as comments")
     audience = settings.get("audience", "public")
@@ -151,33 +130,27 @@ def setup_from(settings: Mapping[str, Any]) -> Setup:
         raise BadSetting("audience is public or members")
     return Setup(
         areas=tuple(areas),
-        own_member=_number(settings, "own_member"),
-        role_fields=frozenset(map(str, _numbers(settings, "role_fields"))),
+        own_member=number_in(settings, "own_member"),
+        role_fields=frozenset(map(str, numbers_in(settings, "role_fields"))),
         anonymous_names=frozenset(
             one_line(name).casefold() for name in str(settings.get("anonymous_names", "Anonymous")).split(",")
         ),
         audience=audience,
         staff_forum=staff_forum,
-        item_tags=_is_on(settings, "item_tags", default=False),
-        private_links=_is_on(settings, "private_links", default=True),
-        groups=_groups(settings),
+        item_tags=is_on(settings, "item_tags", default=False),
+        private_links=is_on(settings, "private_links", default=True),
+        groups=groups_in(settings),
     )
 
 
-class Lenient(Schema):
-    """Takes the fields that are named and lets everything else fall: addresses, IPs, birthdays, warnings."""
-
-    class Meta:
-        """What is not on the list does not pass."""
-
-        unknown = EXCLUDE
-
-    @pre_load
-    def leave_out_null(self, payload: Any, **_: Any) -> Any:
-        """Read null as "not said"."""
-        if not isinstance(payload, dict):
-            return payload
-        return {name: item for name, item in payload.items() if item is not None}
+def manners(keys: Mapping[str, str], _setup: Setup) -> Manners:
+    """Return how an Invision Community is asked: the key is the name, and there is no password."""
+    return Manners(
+        # A third bad call within minutes is answered 429, and the address is banned after that.
+        refusals=frozenset((401, 403, 429)),
+        is_missing=lambda status, answer: status == 404 and answer.get("errorMessage") == "INVALID_ID",
+        auth=(keys["api_key"], ""),
+    )
 
 
 class GroupSchema(Lenient):
@@ -237,33 +210,33 @@ class Mapper:
     base_url: str
     setup: Setup
 
-    def author(self, loaded: Mapping[str, Any] | None, *, is_anonymous: bool = False) -> Author:
+    def author(self, member: Mapping[str, Any] | None, *, is_anonymous: bool = False) -> Author:
         """Return who wrote, as far as everybody may see it. Whoever wrote without a name has no id here either."""
-        loaded = loaded or {"id": 0, "name": ""}
-        name = one_line(_fit(loaded["name"]))[:LONGEST_NAME]
-        marked = is_anonymous or loaded.get("anonymous") or loaded.get("isAnonymous")
-        if marked or (not loaded["id"] and name.casefold() in self.setup.anonymous_names):
+        member = member or {"id": 0, "name": ""}
+        name = one_line(fit(member["name"]))[:LONGEST_NAME]
+        marked = is_anonymous or member.get("anonymous") or member.get("isAnonymous")
+        if marked or (not member["id"] and name.casefold() in self.setup.anonymous_names):
             # The key of a forum's administrator may see through the mask. We do not.
             return Author(native_id=None, kind="anonymous")
-        if not loaded["id"]:
+        if not member["id"]:
             return Author(native_id=None, kind="guest", display_name=name or None)
-        groups = [loaded.get("primaryGroup"), *loaded.get("secondaryGroups", ())]
-        names = (one_line(_fit(group["name"]))[:LONGEST_NAME] for group in groups if group)
+        groups = [member.get("primaryGroup"), *member.get("secondaryGroups", ())]
+        names = (one_line(fit(group["name"]))[:LONGEST_NAME] for group in groups if group)
         return Author(
-            native_id=str(loaded["id"]),
+            native_id=str(member["id"]),
             kind="member",
             display_name=name or None,
-            profile_url=_url(loaded.get("profileUrl")),
+            profile_url=plain_url(member.get("profileUrl")),
             groups=tuple(dict.fromkeys(group for group in names if group))[:MOST_GROUPS],
-            declared=tuple(self._declared(loaded.get("customFields"))),
+            declared=tuple(self._declared(member.get("customFields"))),
         )
 
     def discussion(self, area: Area, page: Mapping[str, Any]) -> Discussion:
         """Return the page that a comment stands on."""
         return Discussion(
             native_id=f"{area.name}:{page['id']}",
-            title=one_line(_fit(page["title"]))[:LONGEST_TITLE] or f"{area.kind.capitalize()} {page['id']}",
-            url=_url(page["url"]) or self.base_url,
+            title=one_line(fit(page["title"]))[:LONGEST_TITLE] or f"{area.kind.capitalize()} {page['id']}",
+            url=plain_url(page["url"]) or self.base_url,
             kind=area.kind,
             published_at=page["date"],
             audience=self.setup.audience,
@@ -291,7 +264,7 @@ class Mapper:
         source: Source,
     ) -> Event:
         """Return the event that a visible comment means."""
-        words = plain_text(_fit(comment["content"]))
+        words = plain_text(fit(comment["content"]))
         created = comment["date"].astimezone(UTC)
         fresh = known is None or known.created_at != created
         # No edit is dated: words that we hold keep their time, and others are as old as our look at them.
@@ -310,7 +283,7 @@ class Mapper:
                 created_at=created,
                 updated_at=updated,
                 text=words,
-                url=_url(comment["url"]),
+                url=plain_url(comment["url"]),
             ),
             discussion=self.discussion(area, page),
             author=self.author(comment["author"], is_anonymous=_is_marked(comment)),
@@ -331,7 +304,7 @@ class Mapper:
     def removed(self, native: str, known: Known, *, at: datetime, source: Source) -> Event:
         """Return that a comment which we hold is there no more."""
         return CommentRemoved(
-            key=f"invision:{self.community}:{native}:{_stamp(known.created_at)}:deleted:{known.transitions}",
+            key=f"invision:{self.community}:{native}:{stamp(known.created_at)}:deleted:{known.transitions}",
             community=self.community,
             occurred_at=at,
             source=source,
@@ -347,15 +320,15 @@ class Mapper:
         if known.state == "visible" and known.text is None:
             # We let go of its words, by age or for its author: a poll does not bring them back.
             return False
-        return known.state != "visible" or known.text != plain_text(_fit(comment["content"]))
+        return known.state != "visible" or known.text != plain_text(fit(comment["content"]))
 
     def _key(self, area: Area, comment: Mapping[str, Any], state: str, known: Known | None, source: Source) -> str:
         """Return the key of a fact; the number of what we stored before tells A, B and A again apart."""
-        words = hashlib.sha256(_fit(comment["content"]).encode()).hexdigest()[:16] if state == "visible" else "-"
+        words = hashlib.sha256(fit(comment["content"]).encode()).hexdigest()[:16] if state == "visible" else "-"
         native = native_id(area, comment["id"])
         before = f"{known.transitions}" if known else "0"
         past = "backfill:" if source == "backfill" else ""
-        return f"invision:{self.community}:{past}{native}:{_stamp(comment['date'])}:{state}:{words}:{before}"
+        return f"invision:{self.community}:{past}{native}:{stamp(comment['date'])}:{state}:{words}:{before}"
 
     def _declared(self, custom: Any) -> Iterator[tuple[str, str]]:
         """Yield what the configured profile fields say; nothing else of a profile is looked at."""
@@ -367,8 +340,8 @@ class Mapper:
                     continue
                 values = field.get("value")
                 for value in values if isinstance(values, list) else [values]:
-                    if isinstance(value, str) and one_line(_fit(value)):
-                        yield str(number), one_line(_fit(value))[:LONGEST_NAME]
+                    if isinstance(value, str) and one_line(fit(value)):
+                        yield str(number), one_line(fit(value))[:LONGEST_NAME]
 
 
 class Invision:
@@ -488,7 +461,7 @@ class Invision:
         if answer is None:
             gone = known is not None and known.state != "deleted"
             return [self._mapper.removed(native, known, at=at, source="webhook")] if known and gone else []
-        return list(self._differing(area, [_loaded(COMMENT, answer)], at, source="webhook"))
+        return list(self._differing(area, [loaded(COMMENT, answer)], at, source="webhook"))
 
     def _differing(
         self, area: Area, comments: Sequence[dict[str, Any]], at: datetime, source: Source = "reconcile"
@@ -532,7 +505,7 @@ class Invision:
         number, _, other = hint.native_id.partition("-")
         answer = self._rest.get(f"core/members/{int(number)}", {})
         facts = MemberFacts(
-            key=f"invision:{self._mapper.community}:{hint.kind}:{hint.native_id}:{_stamp(at)}",
+            key=f"invision:{self._mapper.community}:{hint.kind}:{hint.native_id}:{stamp(at)}",
             community=self._mapper.community,
             occurred_at=at,
             source="webhook",
@@ -541,14 +514,14 @@ class Invision:
             gone = self._rest.get(f"core/members/{int(other)}", {}) is None
             if answer is None or not gone:
                 return []
-            into = self._mapper.author(_loaded(MEMBER, answer))
+            into = self._mapper.author(loaded(MEMBER, answer))
             return [MemberMerged(**facts, author=Author(str(int(other)), "member"), into=into)]
         if answer is None:
             return [MemberRemoved(**facts, author=Author(str(int(number)), "member"))]
         event = MEMBER_HINTS[hint.kind]
         if event is None:
             return []
-        events: list[Event] = [event(**facts, author=self._mapper.author(_loaded(MEMBER, answer)))]
+        events: list[Event] = [event(**facts, author=self._mapper.author(loaded(MEMBER, answer)))]
         if event is MemberCompleted:
             # What somebody posted before they registered comes into sight now, and no hook says so.
             for area in self._setup.areas:
@@ -561,13 +534,13 @@ class Invision:
         answer = self._rest.get(area.comments, params)
         if answer is None or not isinstance(answer.get("results"), list):
             raise Unreadable(f"{area.comments} is no list")
-        results = [_loaded(COMMENT, one) for one in answer["results"]]
+        results = [loaded(COMMENT, one) for one in answer["results"]]
         return _Listed(results, page, _count(answer, "totalPages"), _count(answer, "totalResults"))
 
     def _page(self, area: Area, number: int) -> dict[str, Any] | None:
         if (area.name, number) not in self._pages:
             answer = self._rest.get(f"{area.pages}/{number}", {})
-            self._pages[area.name, number] = None if answer is None else _loaded(PAGE, answer)
+            self._pages[area.name, number] = None if answer is None else loaded(PAGE, answer)
         return self._pages[area.name, number]
 
     def _tag_page(self, data: Mapping[str, Any]) -> None:
@@ -579,10 +552,8 @@ class Invision:
         answer = self._rest.get(f"{area.pages}/{number}", {})
         if answer is None:
             return
-        there = _tag_names(answer.get("tags"))
-        others = [tag for tag in there if not OUR_TAG.fullmatch(tag)]
-        wanted = list(dict.fromkeys([*others, *(f"has-{_slug(label)}-voice" for label in data["page_labels"])]))
-        if sorted(wanted) == sorted(there):
+        wanted = tags_wanted(answer.get("tags"), data["page_labels"])
+        if wanted is None:
             return
         told: list[tuple[str, str | int]] = [("tags", ",".join(wanted))]
         if area.name == "blog":
@@ -599,8 +570,7 @@ class Invision:
         answer = self._rest.get(f"core/members/{number}", {})
         if answer is None:
             return
-        loaded = _loaded(MEMBER, answer)
-        there = [group["id"] for group in loaded["secondaryGroups"]]
+        there = [group["id"] for group in loaded(MEMBER, answer)["secondaryGroups"]]
         wanted = [group for group in there if group not in ours.values()]
         wanted += [ours[label] for label in data["labels"] if label in ours]
         if sorted(set(wanted)) == sorted(set(there)):
@@ -644,7 +614,7 @@ class Invision:
         name, _, number = native.partition(":")
         area = self._setup.area(name)
         page = self._page(area, int(number)) if area and number.isdecimal() else None
-        return "Who speaks: " + (one_line(_fit(page["title"]))[:LONGEST_NAME] if page else native)
+        return "Who speaks: " + (one_line(fit(page["title"]))[:LONGEST_NAME] if page else native)
 
     def _put_link(self, data: Mapping[str, Any]) -> None:
         """Send a member the way to their own page, into their forum inbox."""
@@ -655,15 +625,6 @@ class Invision:
         body = f'<p>{LINK_WORDS}</p><p><a href="{url}">{url}</a></p>'
         way: list[tuple[str, str | int]] = [("from", self._setup.own_member), ("to[]", int(number))]
         self._rest.post("core/messages", [*way, ("title", LINK_TITLE), ("body", body)])
-
-
-class MemberFacts(TypedDict):
-    """What every event about a member carries."""
-
-    key: str
-    community: str
-    occurred_at: datetime
-    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -681,31 +642,8 @@ def native_id(area: Area, number: int) -> str:
     return f"{area.name}:{number}"
 
 
-def _loaded(schema: Schema, answer: Any) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = schema.load(answer)
-    except ValidationError as error:
-        # The error holds what was sent, so it goes no further.
-        names = error.messages if isinstance(error.messages, dict) else {}
-        raise Unreadable("unlike what we know: " + ", ".join(sorted(map(str, names)))) from None
-    return loaded
-
-
 def _is_marked(comment: Mapping[str, Any]) -> bool:
     return any(comment[name] for name in ("anonymous", "isAnonymous", "is_anonymous"))
-
-
-def _fit(text: str) -> str:
-    """Return text without what a database cannot hold: zero bytes and halves of characters."""
-    return UNFIT.sub("\ufffd", text)
-
-
-def _url(value: str | None) -> str | None:
-    return value if value and len(value) <= LONGEST_URL and PLAIN_URL.fullmatch(value) else None
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%f")
 
 
 def _count(answer: Mapping[str, Any], name: str) -> int:
@@ -713,52 +651,12 @@ def _count(answer: Mapping[str, Any], name: str) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _tag_names(tags: Any) -> list[str]:
-    """Return the names of a page's tags, which come as strings or as objects."""
-    found = [tag.get("name") if isinstance(tag, dict) else tag for tag in tags] if isinstance(tags, list) else []
-    return [name for name in found if isinstance(name, str)]
-
-
-def _slug(label: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", label.casefold()).strip("-")
-
-
 def _database(number: int) -> Area:
     return Area(f"cms{number}", f"cms/comments/{number}", f"cms/records/{number}", "category", "categories", "article")
 
 
-def _numbers(settings: Mapping[str, Any], name: str) -> list[int]:
-    value = settings.get(name) or ""
-    parts = value if isinstance(value, list) else [part.strip() for part in str(value).split(",") if part.strip()]
-    if not all(str(part).isdecimal() and int(part) > 0 for part in parts):
-        raise BadSetting(f"{name} is numbers with commas between, such as 1,2")
-    return [int(part) for part in parts]
-
-
-def _number(settings: Mapping[str, Any], name: str) -> int | None:
-    found = _numbers(settings, name)
-    if len(found) > 1:
-        raise BadSetting(f"{name} is one number")
-    return found[0] if found else None
-
-
 def _holders(settings: Mapping[str, Any], name: str) -> frozenset[int] | None:
-    return None if settings[name] == "all" else frozenset(_numbers(settings, name))
-
-
-def _is_on(settings: Mapping[str, Any], name: str, *, default: bool) -> bool:
-    value = str(settings.get(name, "yes" if default else "no")).casefold()
-    if value not in ("yes", "no"):
-        raise BadSetting(f"{name} is yes or no")
-    return value == "yes"
-
-
-def _groups(settings: Mapping[str, Any]) -> dict[str, int]:
-    """Return the forum's group for each label, from `Carer:12,Patient:13`."""
-    pairs = [part.rpartition(":") for part in str(settings.get("groups") or "").split(",") if part.strip()]
-    if not all(label.strip() and number.strip().isdecimal() for label, _, number in pairs):
-        raise BadSetting("groups is labels with the numbers of groups, such as Carer:12,Patient:13")
-    return {label.strip(): int(number) for label, _, number in pairs}
+    return None if settings[name] == "all" else frozenset(numbers_in(settings, name))
 
 
 BLOGS = Area("blog", "blog/comments", "blog/entries", "blog", "blogs", "blog")
@@ -772,12 +670,6 @@ ADVICE = (
     "stop here and look at the key in AdminCP > System > REST & OAuth. A second call with a bad key "
     "lets the forum ban this machine's address"
 )
-LINK_TITLE = "Your private page"
-LINK_WORDS = (
-    "You asked for the link to your own page, where you see what became of what you shared and can change "
-    "or take back what you agreed to. It is for you alone: please do not pass it on."
-)
-
 # What a hint about a member means once the member was read; "removed" means something only where there is none.
 MEMBER_HINTS: dict[str, Callable[..., Event] | None] = {
     "joined": MemberJoined,

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from plugin.forums.invision import Unreadable
+from plugin.forums.lenient import Unreadable
 from plugin.forums.polled import Hint
+
+if TYPE_CHECKING:
+    from webhooks.forums import Delivery
 
 HEADER = "Webhook-Event"
 MOST_DIGITS = 18
@@ -23,6 +26,12 @@ MEMBER = {
     "member_delete": "removed",
     "member_merged": "merged",
 }
+
+
+def meaning(delivery: "Delivery", payload: Mapping[str, Any]) -> list[Hint]:
+    """Return what a delivery asks us to read."""
+    hint = hint_from(delivery.headers.get(HEADER, ""), payload)
+    return [hint] if hint else []
 
 
 def hint_from(name: str, payload: Mapping[str, Any]) -> Hint | None:
