@@ -11,7 +11,7 @@ import structlog
 from plugin.channels.webhook import NotTaken
 from plugin.engine import Again
 from plugin.events import Event
-from plugin.forums import invision
+from plugin.forums import discourse, invision
 from plugin.forums.polled import Forum, Hint
 from plugin.forums.rest import Manners, RestClient
 from plugin.service import Service
@@ -133,5 +133,6 @@ def _stopped(conn: sa.Connection, community_id: int, reason: str) -> None:
 
 
 FORUMS = {
+    "discourse": Platform(discourse.setup_from, discourse.manners, discourse.Discourse),
     "invision": Platform(invision.setup_from, invision.manners, invision.Invision),
 }

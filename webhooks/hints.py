@@ -60,7 +60,8 @@ def receive(platform: str, community: str, token: str = "") -> tuple[Response, i
     if sender.connection is None:
         # Its own records show that it was not taken, and from there it can be sent again.
         return jsonify(error="not connected yet: manyvoices community connect"), 503
-    delivery = Delivery(sender.community.slug, sender.connection.settings, request.headers, datetime.now(UTC))
+    about, settings = sender.community, sender.connection.settings
+    delivery = Delivery(about.slug, about.base_url, settings, request.headers, datetime.now(UTC))
     try:
         found = hinter.meaning(delivery, json_object(body))
     except (BadJson, Unreadable) as error:

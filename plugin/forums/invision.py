@@ -147,7 +147,7 @@ def manners(keys: Mapping[str, str], _setup: Setup) -> Manners:
     """Return how an Invision Community is asked: the key is the name, and there is no password."""
     return Manners(
         # A third bad call within minutes is answered 429, and the address is banned after that.
-        refusals=frozenset((401, 403, 429)),
+        is_refusal=lambda _method, status: status in (401, 403, 429),
         is_missing=lambda status, answer: status == 404 and answer.get("errorMessage") == "INVALID_ID",
         auth=(keys["api_key"], ""),
     )

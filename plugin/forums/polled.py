@@ -81,6 +81,14 @@ class Memory(Protocol):
         """Return the ids that begin with a prefix, of comments in this state that were written in this time."""
         ...
 
+    def held_on(self, discussion: str, state: CommentState) -> list[str]:
+        """Return the ids of comments in this state on a page of the forum."""
+        ...
+
+    def newest_by(self, author: str) -> str | None:
+        """Return the id of the newest visible comment of a member, or None where there is none."""
+        ...
+
 
 class MemberFacts(TypedDict):
     """What every event about a member carries."""

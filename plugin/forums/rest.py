@@ -42,12 +42,12 @@ class Rest(Protocol):
 class Manners:
     """How one platform wants to be asked, and how it says no.
 
-    `auth` and `headers` carry the key; `refusals` are the status codes that say that we may not ask at all;
+    `auth` and `headers` carry the key; `is_refusal(method, status)` says whether we may not ask at all any more;
     `is_missing(status, answer)` says whether there is none of the id that was asked for; `wait_asked(answer)` gives
     the seconds that the body of a 429 asks for, where its headers ask for none.
     """
 
-    refusals: frozenset[int]
+    is_refusal: Callable[[str, int], bool]
     is_missing: Callable[[int, Mapping[str, Any]], bool]
     auth: tuple[str, str] | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -119,10 +119,10 @@ class RestClient:
                 raise NotTaken(f"the forum could not be reached ({type(error).__name__})", permanent=False) from None
         if way.is_over:
             raise NotTaken("the forum took too long", permanent=False)
-        return self._read(status, after, body)
+        return self._read(method, status, after, body)
 
-    def _read(self, status: int, after: str, body: bytes) -> dict[str, Any] | None:
-        if status in self._manners.refusals:
+    def _read(self, method: str, status: int, after: str, body: bytes) -> dict[str, Any] | None:
+        if self._manners.is_refusal(method, status):
             reason = f"the forum answered {status}"
             self._refused(reason)
             raise NotTaken(reason, permanent=False, is_refusal=True)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from plugin.model import CommentState
 from plugin.store.opening import reading
-from plugin.store.tables import comments, events
+from plugin.store.tables import authors, comments, discussions, events
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +54,34 @@ class HeldComments:
         )
         with reading(self.db) as conn:
             return list(conn.scalars(query))
+
+    def held_on(self, discussion: str, state: CommentState) -> list[str]:
+        """Return the ids of comments in this state on a page of the forum."""
+        query = (
+            sa.select(comments.c.native_id)
+            .join(discussions, discussions.c.id == comments.c.discussion_id)
+            .where(
+                comments.c.community_id == self.community_id,
+                discussions.c.native_id == discussion,
+                comments.c.state == state,
+            )
+        )
+        with reading(self.db) as conn:
+            return list(conn.scalars(query))
+
+    def newest_by(self, author: str) -> str | None:
+        """Return the id of the newest visible comment of a member, or None where there is none."""
+        query = (
+            sa.select(comments.c.native_id)
+            .join(authors, authors.c.id == comments.c.author_id)
+            .where(
+                comments.c.community_id == self.community_id,
+                authors.c.native_id == author,
+                comments.c.state == "visible",
+            )
+            .order_by(comments.c.created_at.desc())
+            .limit(1)
+        )
+        with reading(self.db) as conn:
+            found: str | None = conn.scalar(query)
+            return found

@@ -10,7 +10,7 @@ from werkzeug.datastructures import Headers
 from plugin.events import Event
 from plugin.forums import standard as standard_payloads
 from plugin.forums.polled import Hint
-from webhooks.forums import invision, standard
+from webhooks.forums import discourse, invision, standard
 from webhooks.signatures import Profile
 
 
@@ -30,6 +30,7 @@ class Delivery:
     """What came from a forum that we ask: whose it is, the settings of its connection, its headers, and when."""
 
     community: str
+    base_url: str
     settings: Mapping[str, Any]
     headers: Headers = field(repr=False)
     at: datetime
@@ -51,5 +52,6 @@ RECEIVERS = {
     "standard": Receiver(standard.PROFILE, standard_payloads.event_from),
 }
 HINTERS = {
+    "discourse": Hinter(discourse.PROFILE, discourse.meaning),
     "invision": Hinter(None, invision.meaning),
 }
