@@ -2,26 +2,25 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from asked_forum import AskedForum
 from click.testing import CliRunner
 from fake_invision import CANARIES, EMAIL, KEY, FakeInvision, running
 from flask.testing import FlaskClient
 
 from plugin import polling
-from plugin.channels.webhook import Message, Pace
+from plugin.channels.webhook import Pace
 from plugin.engine import Again
 from plugin.forums.invision import setup_from
 from plugin.forums.settings import BadSetting
-from plugin.handlers import handle
 from plugin.service import Service
 from plugin.store.communities import Community, change_community
 from plugin.store.connections import connection_of, resume_connection, save_connection
-from plugin.store.opening import is_sqlite, reading, writing
-from plugin.store.tables import authors, comments, connections, events, metadata
+from plugin.store.opening import reading, writing
+from plugin.store.tables import comments, connections, events, metadata
 from webhooks.cli import main
 
 ONLY_ON = "sqlite"
@@ -40,13 +39,12 @@ SETTINGS = {
 WORDS = "I am a carer for my mother. Nobody told us about the new tablets, and she fell twice that week."
 
 
-class Hub:
-    """A forum, and us: hooks go to our door, and the jobs they make are run here, each once."""
+class Hub(AskedForum):
+    """A hub on Invision."""
 
     def __init__(self, forum: FakeInvision, client: FlaskClient, service: Service, community: Community) -> None:
-        self.forum, self.client, self.service, self.community = forum, client, service, community
-        self.answers: list[int] = []
-        self.jobs: list[str] = []
+        super().__init__(service, community)
+        self.forum, self.client = forum, client
         forum.told = self.take
         forum.members[1] = {"id": 1, "name": "Many Voices"}
         self.record = forum.page("cms1", "Patient safety and co-production")
@@ -54,46 +52,6 @@ class Hub:
     def take(self, _event: str, body: bytes, headers: dict[str, str], token: str = TOKEN) -> None:
         answer = self.client.post(f"/webhooks/invision/hub/{token}", data=body, headers=headers)
         self.answers.append(answer.status_code)
-
-    def settle(self) -> None:
-        """Do what the hooks put up, then what that put up."""
-        with reading(self.service.db) as conn:
-            table = "workflow_status" if is_sqlite(conn) else "dbos.workflow_status"
-            made = conn.execute(sa.text(f"SELECT workflow_uuid FROM {table} WHERE name = 'read_forum'"))
-            fresh = [id_.split(":")[1] for (id_,) in made if id_.split(":")[1] not in self.jobs]
-        for subject in fresh:
-            polling.read_forum(self.service, subject)
-            self.jobs.append(subject)
-        self.handle()
-
-    def handle(self) -> None:
-        with reading(self.service.db) as conn:
-            keys = conn.scalars(sa.select(events.c.key).where(events.c.status == "received")).all()
-        for key in keys:
-            handle(self.service, key)
-
-    def poll(self) -> None:
-        self.settle()
-        polling.reconcile_one(self.service, f"{self.community.id}.now")
-        self.handle()
-
-    def held(self) -> dict[str, str]:
-        with reading(self.service.db) as conn:
-            rows = conn.execute(sa.select(comments).where(comments.c.state == "visible"))
-            return {row.native_id: row.text for row in rows}
-
-    def authors(self) -> set[tuple[str, str | None]]:
-        with reading(self.service.db) as conn:
-            return {(row.kind, row.display_name) for row in conn.execute(sa.select(authors))}
-
-    def count_events(self) -> int:
-        with reading(self.service.db) as conn:
-            return int(conn.scalar(sa.select(sa.func.count()).select_from(events)) or 0)
-
-    def tell(self, type_: str, **data: object) -> None:
-        forum = polling.forum_of(self.service, self.community.id)
-        assert forum is not None
-        forum.send(Message("mv_1", type_, datetime.now(UTC), data))
 
 
 @pytest.fixture

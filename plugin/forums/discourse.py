@@ -225,11 +225,14 @@ class Mapper:
         """Return whether a post was deleted: by staff, or by its author, whose words give way to a note at once."""
         return bool(post["deleted_at"] or post["user_deleted"])
 
+    def is_anonymous(self, name: str) -> bool:
+        """Return whether this is an account of those who write without a name: the forum numbers them."""
+        return name.casefold().rstrip("0123456789") in self.setup.anonymous_names
+
     def author(self, post: Mapping[str, Any], user: Mapping[str, Any] | None) -> Author:
         """Return who wrote a post, with what the forum says of them now."""
         name = post["username"]
-        # The forum's own way to write without a name makes an account of this name and a number.
-        if name.casefold().rstrip("0123456789") in self.setup.anonymous_names:
+        if self.is_anonymous(name):
             return Author(native_id=None, kind="anonymous")
         if user is not None:
             return self.member(user)
@@ -581,7 +584,8 @@ class Discourse:
 
     def _user(self, name: str) -> dict[str, Any] | None:
         """Return a member with what they declared, where the settings make any of it count."""
-        if not (self._setup.role_fields or self._setup.groups) or not name or UNFIT_ACCOUNT.search(name):
+        is_looked_at = self._setup.role_fields or self._setup.groups
+        if not is_looked_at or not name or UNFIT_ACCOUNT.search(name) or self._mapper.is_anonymous(name):
             return None
         if name not in self._users:
             answer = self._rest.get(f"u/{name}.json", {})
@@ -590,8 +594,8 @@ class Discourse:
         return self._users[name]
 
     def _parent(self, post: Mapping[str, Any]) -> str | None:
-        number = post["reply_to_post_number"]
-        if not number:
+        number = post["reply_to_post_number"] or 0
+        if number < (1 if self._setup.opening_posts else 2):
             return None
         answer = self._rest.get(f"posts/by_number/{post['topic_id']}/{number}.json", {})
         return str(answer["id"]) if answer and isinstance(answer.get("id"), int) else None

@@ -134,6 +134,9 @@ class RestClient:
             passing = status in (408, 425, 429) or status >= 500
             wait = seconds_asked(after) or (self._manners.wait_asked(found or {}) if status == 429 else 0)
             raise NotTaken(f"the forum answered {status}", permanent=not passing, after=wait)
+        if found is None and method == "DELETE":
+            # There is nothing left to be said of it.
+            return {}
         if found is None:
             raise NotTaken("the forum's answer is no JSON object", permanent=False)
         return found
