@@ -1,9 +1,13 @@
 """A forum that we ask, and us: hooks go to our door, and the jobs they make are run here, each once."""
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from werkzeug.serving import make_server
 
 from plugin import polling
 from plugin.channels.webhook import Message
@@ -12,6 +16,18 @@ from plugin.service import Service
 from plugin.store.communities import Community
 from plugin.store.opening import is_sqlite, reading
 from plugin.store.tables import authors, comments, events
+
+
+@contextmanager
+def served(forum: Callable[..., Any]) -> Iterator[str]:
+    """Serve a fake on this machine and yield its address."""
+    server = make_server("127.0.0.1", 0, forum, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 class AskedForum:

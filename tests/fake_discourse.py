@@ -17,8 +17,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
+from asked_forum import served
 from werkzeug import Request, Response
-from werkzeug.serving import make_server
 
 KEY = "canary-key-5d0be2a41f"
 EMAIL = "canary.ann@example.net"
@@ -405,14 +405,9 @@ def signature(secret: bytes, body: bytes) -> str:
 @contextmanager
 def running(forum: FakeDiscourse) -> Iterator[FakeDiscourse]:
     """Serve it on this machine."""
-    server = make_server("127.0.0.1", 0, forum, threaded=True)
-    forum.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield forum
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(forum) as url:
+        forum.url = url
+        yield forum
 
 
 def _json(body: Any) -> Response:

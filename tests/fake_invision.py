@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
+from asked_forum import served
 from werkzeug import Request, Response
-from werkzeug.serving import make_server
 
 KEY = "canary-key-0c2f6e1a"
 EMAIL = "canary.ann@example.net"
@@ -240,14 +240,9 @@ class FakeInvision:
 @contextmanager
 def running(forum: FakeInvision) -> Iterator[FakeInvision]:
     """Serve it on this machine."""
-    server = make_server("127.0.0.1", 0, forum, threaded=True)
-    forum.url = f"http://127.0.0.1:{server.server_port}/api"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield forum
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(forum) as url:
+        forum.url = url + "/api"
+        yield forum
 
 
 def _json(body: Any) -> Response:

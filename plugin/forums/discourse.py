@@ -310,20 +310,11 @@ class Mapper:
             author=author,
         )
 
-    def hidden(self, native_id: str, known: Known, *, at: datetime, source: Source) -> Event:
-        """Return that a comment which we hold is out of sight."""
-        return CommentHidden(
-            key=self._absence(native_id, known, "hidden"),
-            community=self.community,
-            occurred_at=at,
-            source=source,
-            comment=CommentRef(native_id, known.created_at),
-        )
-
-    def removed(self, native_id: str, known: Known, *, at: datetime, source: Source) -> Event:
-        """Return that a comment which we hold is there no more; an administrator may bring it back."""
-        return CommentRemoved(
-            key=self._absence(native_id, known, "deleted"),
+    def absent(self, native_id: str, known: Known, what: str, *, at: datetime, source: Source) -> Event:
+        """Return that a comment which we hold is `hidden`, or `deleted`; an administrator may bring either back."""
+        kind: Callable[..., Event] = CommentRemoved if what == "deleted" else CommentHidden
+        return kind(
+            key=f"discourse:{self.community}:{native_id}:{stamp(known.created_at)}:{what}:{known.transitions}",
             community=self.community,
             occurred_at=at,
             source=source,
@@ -368,9 +359,6 @@ class Mapper:
         updated = stamp(post["updated_at"] or post["created_at"])
         what = f"{past}{post['id']}:{stamp(post['created_at'])}:{state}:v{post['version']}:{updated}"
         return f"discourse:{self.community}:{what}:{known.transitions if known else 0}"
-
-    def _absence(self, native_id: str, known: Known, state: str) -> str:
-        return f"discourse:{self.community}:{native_id}:{stamp(known.created_at)}:{state}:{known.transitions}"
 
     def _topic_url(self, topic: Mapping[str, Any]) -> str:
         slug = f"/{topic['slug']}" if topic["slug"] else ""
@@ -476,14 +464,14 @@ class Discourse:
             return list(self._differing([loaded(POST, answer)], at, source="webhook"))
         known = self._memory.known(str(number))
         gone = known is not None and known.state != "deleted"
-        return [self._mapper.removed(str(number), known, at=at, source="webhook")] if known and gone else []
+        return [self._mapper.absent(str(number), known, "deleted", at=at, source="webhook")] if known and gone else []
 
     def _moved(self, number: int) -> list[Event]:
         """Take a post out of sight that stands where we do not read by now: the signed hook says so."""
         known = self._memory.known(str(number))
         if known is None or known.state != "visible":
             return []
-        return [self._mapper.hidden(str(number), known, at=self._now(), source="webhook")]
+        return [self._mapper.absent(str(number), known, "hidden", at=self._now(), source="webhook")]
 
     def _topic_changed(self, number: int) -> list[Event]:
         at = self._now()
@@ -549,9 +537,9 @@ class Discourse:
         if known is None or known.state == "deleted":
             return
         if self._mapper.is_gone(post):
-            yield self._mapper.removed(native_id, known, at=at, source=source)
+            yield self._mapper.absent(native_id, known, "deleted", at=at, source=source)
         elif known.state == "visible":
-            yield self._mapper.hidden(native_id, known, at=at, source=source)
+            yield self._mapper.absent(native_id, known, "hidden", at=at, source=source)
 
     def _page(self, below: int | None) -> tuple[list[dict[str, Any]], int]:
         """Return the posts of one page of the list, and below which id the next one begins: 0 after the last.
