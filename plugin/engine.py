@@ -349,6 +349,8 @@ _watch = _PeerWatch()
 QUEUES = {
     # 32 at once: without a bound the whole backlog is claimed and a stop is slow.
     "ingest": Queue(at_once=32, poll=0.1),
+    # What was written before we were attached: slower than a comment of now, which may be urgent.
+    "history": Queue(at_once=8, poll=0.1),
     # A worker claims as many as it may at each look, so this is at most 32 mails a second.
     "mail": Queue(at_once=8, poll=0.25),
     "writeback": Queue(at_once=8, poll=0.5, in_lanes=True),

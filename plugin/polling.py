@@ -88,9 +88,19 @@ def give_up(_service: Service, subject: str) -> None:
 def store(service: Service, community_id: int, events: Iterable[Event]) -> None:
     """Store events together with their jobs."""
     with writing(service.db, patient=True) as conn:
-        for event in events:
-            if save_event(conn, community_id, event, datetime.now(UTC)):
-                service.jobs.enqueue(conn, "handle_event", event.key, queue="ingest")
+        store_in(service, conn, community_id, events)
+
+
+def store_in(service: Service, conn: sa.Connection, community_id: int, events: Iterable[Event]) -> int:
+    """Store events together with their jobs, in a transaction of the caller's; return how many were new."""
+    new = 0
+    for event in events:
+        if save_event(conn, community_id, event, datetime.now(UTC)):
+            new += 1
+            # The past waits in a queue of its own, so that it never stands before what is said now.
+            queue = "history" if event.source == "backfill" else "ingest"
+            service.jobs.enqueue(conn, "handle_event", event.key, queue=queue)
+    return new
 
 
 def forum_of(service: Service, community_id: int) -> Forum | None:

@@ -51,9 +51,9 @@ TOO_MANY: dict[str, tuple[int, dict[str, str], str]] = {
 
 @dataclass
 class FakeDiscourse:
-    """Switches: `hooks` off loses deliveries; `answers` go out before any other; `is_down` answers 503;
-    `string_tags` gives tags as an older site does; `whispers` off posts a whisper in the open; `as_form` calls the
-    body of a hook a form.
+    """Switches: `hooks` off loses deliveries; `answers` go out before any other; `is_down` answers 503; `watched` does
+    something at the call of that number; `string_tags` gives tags as an older site does; `whispers` off posts a whisper
+    in the open; `as_form` calls the body of a hook a form.
     """
 
     secret: bytes = b""
@@ -66,6 +66,7 @@ class FakeDiscourse:
     called_at: list[float] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
     sent: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
+    watched: tuple[int, Callable[[], None]] = (0, lambda: None)
     hooks: bool = True
     is_active: bool = True
     as_form: bool = False
@@ -233,6 +234,8 @@ class FakeDiscourse:
 
     def _answer(self, request: Request) -> Response:
         self.calls.append(f"{request.method} {request.path[1:]}")
+        if len(self.calls) == self.watched[0]:
+            self.watched[1]()
         self.called_at.append(time.monotonic())
         if self.is_down:
             return Response("<h1>Down</h1>", status=503)

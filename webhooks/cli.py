@@ -39,6 +39,7 @@ COMMANDS = {
     "serve": ("webhooks.commands.serving:serve", "Answer webhooks and show the pages; --practice for a trial."),
     "worker": ("webhooks.commands.serving:worker", "Do the work on PostgreSQL, beside any number of others."),
     "community": ("webhooks.commands.communities:community", "Attach a community; list, show or remove one."),
+    "backfill": ("webhooks.commands.backfilling:backfill", "Read what a forum's people wrote before we were attached."),
     "doctor": ("webhooks.commands.connecting:doctor", "Look whether a connected forum lets us do our work."),
     "member": ("webhooks.commands.members:member", "Send a member the link to their own page."),
     "receivers": ("webhooks.commands.receivers:receivers", "Add, list or remove programs that are told of insights."),

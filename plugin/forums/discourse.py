@@ -550,11 +550,10 @@ class Discourse:
         if answer is None or not isinstance(answer.get("latest_posts"), list):
             raise Unreadable("posts.json is no list")
         posts = [loaded(POST, one) for one in answer["latest_posts"]]
-        lowest = min((post["id"] for post in posts), default=0)
+        posts = [post for post in posts if below is None or post["id"] < below]
         if not posts:
             return posts, max(0, below - IDS_ON_A_PAGE + 1) if below else 0
-        if below is not None and lowest >= below:
-            lowest = below - 1
+        lowest: int = min(post["id"] for post in posts)
         return posts, lowest if lowest > 1 else 0
 
     def _count(self) -> int | None:

@@ -669,3 +669,18 @@ connections = sa.Table(
     _when("stopped_at", nullable=True),
     sa.Column("stop_reason", sa.Text),
 )
+
+# How far the reading of a whole forum got, so that it goes on where it was killed. One a community.
+backfills = sa.Table(
+    "backfills",
+    metadata,
+    sa.Column("community_id", sa.ForeignKey("communities.id", ondelete="CASCADE"), primary_key=True),
+    _when("since", nullable=True),
+    sa.Column("cursor", sa.JSON, nullable=False),
+    # Of what the forum shows; `found` of it were comments that we did not know.
+    sa.Column("read", sa.Integer, nullable=False),
+    sa.Column("found", sa.Integer, nullable=False),
+    sa.Column("total", sa.Integer),
+    _when("started_at"),
+    _when("finished_at", nullable=True),
+)

@@ -1,0 +1,123 @@
+"""A whole forum is read back, and killed twice on the way: what we hold is what it shows, and nobody hears of it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from fake_discourse import ACCOUNT, KEY, FakeDiscourse, running
+from flask.testing import FlaskClient
+
+from mail_server import Inbox
+from plugin.service import Service
+from plugin.store.communities import Community, change_community
+from plugin.store.connections import save_connection
+from plugin.store.opening import reading, writing
+from plugin.store.staff import StaffRole
+from plugin.store.tables import backfills, comments, events, outbox, write_backs
+
+ONLY_ON = "sqlite"
+
+COMMENTS = 150
+PEOPLE = 10
+ON_A_PAGE = 15
+SHARED = "I am a patient. My discharge letter left off the blood thinner and nobody noticed for {} days."
+URGENT = "My mum is on the ward now, she cannot breathe and nobody is coming. Help us now."
+
+
+class Owner:
+    """Runs `manyvoices backfill` as its owner would, and pulls the plug."""
+
+    def __init__(self, forum: FakeDiscourse, environ: dict[str, str], folder: Path) -> None:
+        self.forum, self.folder = forum, folder
+        self.environ = {**os.environ, **environ, "MANYVOICES_WRITE_BACKS_PER_MINUTE": "600"}
+
+    def run(self, *more: str) -> tuple[int, str, str]:
+        process = self._start(*more)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out.strip(), err.strip()
+
+    def run_and_kill(self, calls: int) -> None:
+        """Kill it while the forum still thinks about this one of its calls."""
+        process = self._start()
+        self.forum.watched = (len(self.forum.calls) + calls, lambda: os.killpg(process.pid, signal.SIGKILL))
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL
+
+    def _start(self, *more: str) -> subprocess.Popen[str]:
+        code = "from webhooks.cli import main; main()"
+        command = [sys.executable, "-W", "error", "-c", code, "backfill", "hub", *more]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, env=self.environ, cwd=self.folder, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+        )
+
+
+@pytest.fixture
+def forum(service: Service, community: Community) -> Iterator[FakeDiscourse]:
+    """Yield a forum that people have written in for long, attached just now."""
+    with running(FakeDiscourse(hooks=False)) as forum:
+        page = 0
+        for number in range(COMMENTS):
+            if number % ON_A_PAGE == 0:
+                page = forum.topic(f"Page {number}")
+            name = forum.join(f"member{number % PEOPLE}", "Patient" if number % 3 else None)
+            forum.post(page, URGENT if number == 5 else SHARED.format(number), name)
+        keys = {"api_key": KEY, "path_token": "unused"}
+        settings = {"account": ACCOUNT, "categories": "5", "role_fields": "1", "topic_tags": "yes"}
+        with writing(service.db) as conn:
+            change_community(conn, community.id, platform="discourse", private_host="127.0.0.1")
+            save_connection(conn, service.vault, community.id, api_url=forum.url, keys=keys, settings=settings)
+        yield forum
+
+
+def test_a_whole_forum_is_read_back_and_nobody_hears_of_it(
+    forum: FakeDiscourse,
+    service: Service,
+    environ: dict[str, str],
+    inbox: Inbox,
+    worker: Callable[..., None],
+    sign_in: Callable[[StaffRole], FlaskClient],
+    tmp_path: Path,
+) -> None:
+    owner = Owner(forum, environ, tmp_path)
+    for calls in (20, 20):
+        owner.run_and_kill(calls)
+    with reading(service.db) as conn:
+        half = conn.execute(sa.select(backfills)).one()
+    assert 0 < half.read < COMMENTS
+    assert owner.run() == (0, f"Read {len(forum.posts):,} contributions of The hub: {COMMENTS} were new to us.", "")
+    worker(120)
+    with reading(service.db) as conn:
+        rows = conn.execute(sa.select(comments)).all()
+        told = conn.scalar(sa.select(sa.func.count()).select_from(events))
+        gone_out = [conn.scalar(sa.select(sa.func.count()).select_from(table)) for table in (outbox, write_backs)]
+    assert {row.native_id: row.text for row in rows} == forum.shown()
+    assert (len(rows), told, {row.source for row in rows}) == (COMMENTS, COMMENTS, {"backfill"})
+    assert (gone_out, inbox.mails) == ([0, 0], [])
+    # The past is there to be read: on the moderators' page, and under a heading of its own on the desk.
+    assert "10 comments" not in sign_in("moderator").get("/moderators/").text
+    desk = sign_in("editor")
+    assert "blood thinner" not in desk.get("/desk/").text
+    assert "blood thinner" in desk.get("/desk/?history=yes").text
+    # Once more reads what is new, and a comment that was read then is not told twice.
+    today = datetime.now(UTC).isoformat()
+    forum.post(forum.topic("A page of today"), "Words of today.", "member1", created_at=today, updated_at=today)
+    assert owner.run()[1].endswith(": 1 were new to us.")
+
+
+def test_a_refusal_ends_it_with_a_sentence_and_one_call(
+    forum: FakeDiscourse, environ: dict[str, str], tmp_path: Path
+) -> None:
+    owner = Owner(forum, environ, tmp_path)
+    forum.key = "another"
+    code, out, err = owner.run()
+    assert (code, out, len(forum.calls)) == (1, "", 1)
+    assert err == "Error: the forum answered 403. Look with: manyvoices doctor hub"
+    assert owner.run()[2] == ("Error: the forum is not connected, or refused us. Look with: manyvoices doctor hub")
+    assert len(forum.calls) == 1
