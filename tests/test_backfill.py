@@ -86,7 +86,7 @@ def test_a_whole_forum_is_read_back_and_nobody_hears_of_it(
     tmp_path: Path,
 ) -> None:
     owner = Owner(forum, environ, tmp_path)
-    for calls in (20, 20):
+    for calls in (18, 16):
         owner.run_and_kill(calls)
     with reading(service.db) as conn:
         half = conn.execute(sa.select(backfills)).one()
@@ -118,6 +118,6 @@ def test_a_refusal_ends_it_with_a_sentence_and_one_call(
     forum.key = "another"
     code, out, err = owner.run()
     assert (code, out, len(forum.calls)) == (1, "", 1)
-    assert err == "Error: the forum answered 403. Look with: manyvoices doctor hub"
+    assert err.splitlines()[-1] == "Error: the forum answered 403. Look with: manyvoices doctor hub"
     assert owner.run()[2] == ("Error: the forum is not connected, or refused us. Look with: manyvoices doctor hub")
     assert len(forum.calls) == 1

@@ -31,8 +31,10 @@ def backfill(slug: str, since: datetime | None, again: bool) -> None:
     from plugin.polling import FORUMS
     from plugin.store.opening import reading
     from webhooks.app import service_on
+    from webhooks.logs import configure_logs
 
     found = settings()
+    configure_logs(found.log_level)
     with database(found) as db:
         with reading(db) as conn:
             community = named(conn, slug)
