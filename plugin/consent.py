@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-Purpose = Literal["forward", "details", "quote", "contact", "themes", "show_tag"]
+Purpose = Literal["forward", "details", "quote", "contact", "themes", "show_tag", "join_group"]
 CreditKind = Literal["name", "chosen", "role", "none"]
 
 
@@ -133,6 +133,14 @@ WORDINGS: Mapping[Purpose, tuple[Wording, ...]] = {
             "show-tag-1",
             to_translate("My role may stand beside this comment, where everybody can see it."),
             frozenset({"show_tag"}),
+        ),
+    ),
+    # Asked only where the forum has groups for roles.
+    "join_group": (
+        Wording(
+            "join-group-1",
+            to_translate("The forum may put me into its group for my role. Everybody there can see who is in a group."),
+            frozenset({"join_group"}),
         ),
     ),
 }

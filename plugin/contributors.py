@@ -20,7 +20,7 @@ from plugin.outcomes import Step
 from plugin.service import Service
 from plugin.store.addresses import address_of
 from plugin.store.authors import erase_author
-from plugin.store.comments import StoredComment, comment_ids_by, comments_by, erase_comments
+from plugin.store.comments import StoredComment, author_of, comment_ids_by, comments_by, erase_comments
 from plugin.store.communities import Community
 from plugin.store.consents import credits_for, give, receipts_for, set_credit
 from plugin.store.desk import Said, replies_of
@@ -29,7 +29,7 @@ from plugin.store.insights import insights_by, sendings_of
 from plugin.store.outbox import Recall, recalls_of, sent_moments
 from plugin.store.steps import steps_of
 from plugin.store.tags import decide_tag, decisions_for
-from plugin.telling import tell_tags
+from plugin.telling import tell_groups, tell_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +116,24 @@ def answer(
     for purpose, yes in given.items():
         if purpose not in known or known[purpose].given != yes:
             give(conn, comment_id, purpose, yes, None, at)
+    if given.get("join_group") is False:
+        # Who leaves by one press leaves, wherever else they once agreed.
+        _leave_groups(conn, comment_id, at)
     insight_id = insights_by(conn, [comment_id]).get(comment_id)
     if insight_id is not None:
         put_up(service, conn, community, insight_id)
         if any(not yes and known.get(purpose) and known[purpose].given for purpose, yes in given.items()):
             reopen(service, conn, insight_id, by="author", at=at)
     tell_tags(service, conn, community, comment_id)
+
+
+def _leave_groups(conn: sa.Connection, comment_id: int, at: datetime) -> None:
+    author_id = author_of(conn, comment_id)
+    theirs = comment_ids_by(conn, author_id) if author_id is not None else []
+    for other_id, given in receipts_for(conn, theirs).items():
+        answered = answers(given).get("join_group")
+        if answered and answered.given:
+            give(conn, other_id, "join_group", False, None, at)
 
 
 def choose_credit(service: Service, conn: sa.Connection, comment_id: int, credit: Credit, at: datetime) -> None:
@@ -152,6 +164,7 @@ def choose_roles(
 def erase(service: Service, conn: sa.Connection, community: Community, author_id: int, at: datetime) -> None:
     """Erase an author and all that they wrote, and call back what was sent of it."""
     theirs = comment_ids_by(conn, author_id)
+    tell_groups(service, conn, community, author_id, is_leaving=True)
     call_back(service, conn, list(insights_by(conn, theirs).values()), CARRY_WORDS)
     erase_comments(conn, author_id, at)
     for comment_id in theirs:

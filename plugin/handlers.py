@@ -49,7 +49,7 @@ from plugin.store.prompts import count_prompt
 from plugin.store.searching import index_words
 from plugin.store.tags import decide_tag, decisions_for
 from plugin.store.themes import read_comment
-from plugin.telling import tell_tags
+from plugin.telling import tell_groups, tell_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,7 @@ def merge_member(telling: Telling, event: MemberMerged) -> None:
     gone_id = author_id_of(telling.conn, telling.community.id, gone) if gone else None
     if gone_id is not None:
         merge_authors(telling.conn, gone_id, kept_id)
+        tell_groups(telling.service, telling.conn, telling.community, kept_id)
 
 
 def answer_ping(_telling: Telling, _event: Ping) -> None:

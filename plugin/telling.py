@@ -19,11 +19,11 @@ from plugin.channels.webhook import Message, NotTaken, Receiver
 from plugin.engine import Again
 from plugin.polling import forum_of
 from plugin.service import Service
-from plugin.showing import public_labels
+from plugin.showing import group_labels, public_labels
 from plugin.store.authors import native_id_of
-from plugin.store.comments import comment_ids_beside, place_of
+from plugin.store.comments import author_of, comment_ids_beside, comment_ids_by, newest_by, place_of
 from plugin.store.communities import Community, community_by_id, live_secrets
-from plugin.store.connections import is_connected
+from plugin.store.connections import is_connected, settings_of
 from plugin.store.consents import comments_answered, receipts_for
 from plugin.store.discussions import discussion_by_id
 from plugin.store.links import LASTS, new_link
@@ -73,8 +73,11 @@ class Ready:
 
 def tell_tags(service: Service, conn: sa.Connection, community: Community, comment_id: int) -> None:
     """Put up the labels that may stand beside a comment now, or that none may, where the forum knows otherwise."""
-    if not _takes(conn, community):
+    if not takes(conn, community):
         return
+    author_id = author_of(conn, comment_id)
+    if author_id is not None:
+        tell_groups(service, conn, community, author_id)
     row = write_back_about(conn, community.id, "tag", f"comment:{comment_id}")
     state = _tags(conn, community, comment_id)
     if state is None or _is_known(service, row, state):
@@ -82,11 +85,38 @@ def tell_tags(service: Service, conn: sa.Connection, community: Community, comme
     _put(service, conn, put_up(conn, community.id, "tag", f"comment:{comment_id}", datetime.now(UTC)))
 
 
+def has_groups(conn: sa.Connection, community: Community) -> bool:
+    """Return whether this forum has groups for roles, and an interface by which members can be put into them."""
+    return bool(settings_of(conn, community.id).get("groups"))
+
+
+def tell_groups(
+    service: Service, conn: sa.Connection, community: Community, author_id: int, *, is_leaving: bool = False
+) -> None:
+    """Put up the labels whose groups a member agreed to be in, where the forum knows otherwise.
+
+    `is_leaving`: we are about to forget this author, so that they may be in none of our groups any more.
+    """
+    if not has_groups(conn, community):
+        return
+    key = f"author:{author_id}"
+    row = write_back_about(conn, community.id, "group", key)
+    state = _groups(service, conn, author_id, None)
+    sealed = None
+    if is_leaving and state is not None:
+        nothing = {**state.data, **_shown_by(conn, author_id), "labels": []}
+        sealed = service.vault.seal(PURPOSE, json.dumps(nothing))
+        state = State("group.put", nothing, sealed)
+    if state is None or _is_known(service, row, state):
+        return
+    _put(service, conn, put_up(conn, community.id, "group", key, datetime.now(UTC), sealed=sealed))
+
+
 def put_staff_note(
     service: Service, conn: sa.Connection, community: Community, discussion_id: int, text: str, url: str
 ) -> None:
     """Put up a note to the forum's moderators, in place of the one about the same discussion: no quotes, no names."""
-    if not _takes(conn, community):
+    if not takes(conn, community):
         return
     key = f"discussion:{discussion_id}"
     sealed = service.vault.seal(PURPOSE, json.dumps({"text": text, "url": url}))
@@ -98,7 +128,7 @@ def put_staff_note(
 
 def send_private_link(service: Service, conn: sa.Connection, community: Community, author_id: int) -> bool:
     """Put up a link to a member's own page, for their forum inbox; return False where the forum takes none."""
-    if not _takes(conn, community) or native_id_of(conn, author_id) is None:
+    if not takes(conn, community) or native_id_of(conn, author_id) is None:
         return False
     _put(service, conn, put_up(conn, community.id, "private_link", f"author:{author_id}", datetime.now(UTC)))
     return True
@@ -112,7 +142,8 @@ def tell_again(service: Service, conn: sa.Connection, community: Community) -> N
         sealed = row.sealed if row.kind == "staff_note" else None
         _put(service, conn, put_up(conn, community.id, row.kind, row.key, datetime.now(UTC), sealed=sealed))
     known = {int(key.partition(":")[2]) for key in keys_of(conn, community.id, "tag")}
-    for comment_id in sorted(known | comments_answered(conn, community.id, "show_tag")):
+    asked = comments_answered(conn, community.id, "show_tag") | comments_answered(conn, community.id, "join_group")
+    for comment_id in sorted(known | asked):
         tell_tags(service, conn, community, comment_id)
 
 
@@ -190,12 +221,16 @@ def _ready(service: Service, conn: sa.Connection, subject: str) -> Ready | None:
         receiver = Receiver(community.write_back_url, keys[0], community.private_host)
     elif row.kind == "tag":
         data = data | _page_labels(conn, community, row.about_id)
+    elif row.kind in ("group", "private_link"):
+        data = _shown_by(conn, row.about_id) | data
     return Ready(row, digest, receiver, Message(message_id, state.type, at, data))
 
 
 def _state(service: Service, conn: sa.Connection, community: Community, row: WriteBack) -> State | None:
     if row.kind == "tag":
         return _tags(conn, community, row.about_id)
+    if row.kind == "group":
+        return _groups(service, conn, row.about_id, row.sealed)
     if row.kind == "staff_note":
         return _note(service, conn, row.about_id, row.sealed)
     return _link(service, conn, community, row.about_id, row.sealed)
@@ -215,6 +250,27 @@ def _tags(conn: sa.Connection, community: Community, comment_id: int) -> State |
     return State("tag.set", {"comment": comment, "discussion": discussion, "labels": list(labels[:MOST_LABELS])})
 
 
+def _groups(service: Service, conn: sa.Connection, author_id: int, sealed: str | None) -> State | None:
+    """Return the labels whose groups a member agreed to be in, by what they said in their comments."""
+    if sealed is not None:
+        return State("group.put", json.loads(service.vault.unseal(PURPOSE, sealed)), sealed)
+    native_id = native_id_of(conn, author_id)
+    theirs = comment_ids_by(conn, author_id)
+    if native_id is None or not theirs:
+        return None
+    tags, receipts = tags_for(conn, theirs), receipts_for(conn, theirs)
+    places = {id_: place for id_ in theirs if (place := place_of(conn, id_)) and place.source != "backfill"}
+    found = (group_labels(tags.get(id_, ()), receipts[id_], place.state) for id_, place in places.items())
+    labels = sorted({label for labels in found for label in labels})
+    return State("group.put", {"author": {"id": native_id}, "labels": labels[:MOST_LABELS]})
+
+
+def _shown_by(conn: sa.Connection, author_id: int) -> dict[str, Any]:
+    """Return a comment of a member's: some forums tell by it alone what somebody is called now."""
+    newest = newest_by(conn, author_id)
+    return {"comment": {"id": newest}} if newest else {}
+
+
 def _page_labels(conn: sa.Connection, community: Community, comment_id: int) -> dict[str, Any]:
     """Return the labels of a whole page, for forums that have tags on pages and none on comments."""
     place = place_of(conn, comment_id)
@@ -225,7 +281,8 @@ def _page_labels(conn: sa.Connection, community: Community, comment_id: int) -> 
     return {"discussion": {"id": place.discussion_native_id if place else None}, "page_labels": labels}
 
 
-def _takes(conn: sa.Connection, community: Community) -> bool:
+def takes(conn: sa.Connection, community: Community) -> bool:
+    """Return whether this forum can be told anything: by webhook, or by its own interface."""
     return community.write_back_url is not None or is_connected(conn, community.id)
 
 
@@ -258,7 +315,8 @@ def _link(
 def _is_known(service: Service, row: WriteBack | None, state: State) -> bool:
     """Return whether the forum knows a state for certain: it took it last, and nothing else was sent since."""
     if row is None or row.tried is None:
-        return state.type == "tag.clear"
+        # Where nothing was ever told, nothing need be taken back.
+        return state.type == "tag.clear" or (state.type == "group.put" and not state.data["labels"])
     return row.tried == row.told == _digest(service, state)
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from werkzeug.serving import make_server
 
-from plugin import polling
+from plugin import polling, telling
 from plugin.channels.webhook import Message
 from plugin.handlers import handle
 from plugin.service import Service
 from plugin.store.communities import Community
 from plugin.store.opening import is_sqlite, reading
-from plugin.store.tables import authors, comments, events
+from plugin.store.tables import authors, comments, events, write_backs
 
 
 @contextmanager
@@ -72,6 +72,13 @@ class AskedForum:
     def count_events(self) -> int:
         with reading(self.service.db) as conn:
             return int(conn.scalar(sa.select(sa.func.count()).select_from(events)) or 0)
+
+    def write_back(self) -> None:
+        """Tell the forum what waits to be told."""
+        with reading(self.service.db) as conn:
+            waiting = conn.execute(sa.select(write_backs).where(write_backs.c.status == "waiting")).all()
+        for row in waiting:
+            telling.write_back(self.service, f"{row.community_id}.{row.id}.{row.round}")
 
     def tell(self, type_: str, **data: Any) -> None:
         forum = polling.forum_of(self.service, self.community.id)

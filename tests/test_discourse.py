@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,20 @@ from conftest import SECRET
 from fake_discourse import ACCOUNT, CANARIES, EMAIL, KEY, TOO_MANY, FakeDiscourse, running, signature
 from flask.testing import FlaskClient
 
-from plugin import polling
+from plugin import polling, telling
 from plugin.channels.webhook import NotTaken, Pace
 from plugin.engine import Again
 from plugin.forums.discourse import setup_from
 from plugin.forums.settings import BadSetting
+from plugin.model import Tag
 from plugin.service import Service
 from plugin.store.authors import author_id_of
 from plugin.store.communities import Community, change_community
 from plugin.store.connections import connection_of, resume_connection, save_connection
+from plugin.store.links import new_link
 from plugin.store.opening import reading, writing
 from plugin.store.tables import authors, comments, discussions, events, tag_decisions
+from plugin.store.tags import decide_tag
 from webhooks.cli import main
 
 ONLY_ON = "sqlite"
@@ -379,11 +383,12 @@ def test_the_forum_is_told_what_its_settings_allow_and_nothing_twice(hub: Hub) -
     hub.ann_posts()
     hub.forum.members[30].add("ann")
     hub.settle()
-    member = {"id": str(hub.forum.users["ann"]["id"])}
+    (number,) = hub.held()
+    member = {"author": {"id": str(hub.forum.users["ann"]["id"])}, "comment": {"id": number}}
     for labels in (["Carer"], ["Carer"], ["Patient"]):
-        hub.tell("group.put", author=member, labels=labels)
+        hub.tell("group.put", **member, labels=labels)
     assert hub.forum.members == {12: set(), 13: {"ann"}, 30: {"ann"}}
-    hub.tell("group.put", author=member, labels=[])
+    hub.tell("group.put", **member, labels=[])
     assert hub.forum.members == {12: set(), 13: set(), 30: {"ann"}}
     changes = [call for call in hub.forum.calls if call.startswith(("PUT", "DELETE"))]
     assert len(changes) == 4
@@ -397,12 +402,58 @@ def test_the_forum_is_told_what_its_settings_allow_and_nothing_twice(hub: Hub) -
     hub.forum.topics[hub.page]["tags"] = ["has-carer-voice"]
     hub.tell("tag.clear", **about, page_labels=[])
     assert hub.forum.topics[hub.page]["tags"] == []
-    hub.tell("private_link.put", author=member, url="https://mv.example.org/m/x", expires_at="2026-12-01")
+    hub.tell("private_link.put", **member, url="https://mv.example.org/m/x", expires_at="2026-12-01")
     ((to, title, words),) = hub.forum.messages()
     assert (to, title, "https://mv.example.org/m/x" in words) == ("ann", "Your private page", True)
     hub.poll()
     assert hub.held() == hub.forum.shown()
     assert len(hub.held()) == 1
+
+
+def test_a_member_is_in_the_group_of_their_role_for_as_long_as_they_agree(hub: Hub) -> None:
+    for words in (WORDS, "I am a carer, and this is what I think of it a day later."):
+        hub.ann_posts(words)
+    hub.forum.members[30].add("ann")
+    hub.settle()
+    with writing(hub.service.db) as conn:
+        first, second = conn.scalars(sa.select(comments.c.id).order_by(comments.c.id)).all()
+        (ann,) = conn.scalars(sa.select(authors.c.id)).all()
+        page = f"/members/hub/mine/{new_link(conn, ann, datetime.now(UTC))}"
+        # A moderator who finds a tag right shows nothing by that.
+        tag = Tag("carer", 1.0, None, "moderator", source="moderator")
+        decide_tag(conn, first, tag, "confirmed", source="moderator", by="staff:1", at=datetime.now(UTC))
+        telling.tell_tags(hub.service, conn, hub.community, first)
+    hub.write_back()
+    assert hub.forum.members[12] == set()
+    assert "its group for my role" in hub.client.get(page).text
+
+    def press(comment_id: int, act: str, **form: str) -> set[int]:
+        assert hub.client.post(f"{page}/comments/{comment_id}/{act}", data=form).status_code == 303
+        hub.write_back()
+        return {group for group, names in hub.forum.members.items() if "ann" in names}
+
+    assert press(first, "answers", join_group="yes") == {12, 30}
+    assert press(second, "roles", confirm="carer") == {12, 30}
+    assert press(second, "answers", join_group="yes") == {12, 30}
+    assert press(first, "roles", change="carer", to="patient") == {12, 13, 30}
+    # One press leaves, however often they agreed.
+    assert press(second, "answers", join_group="no") == {30}
+    assert press(first, "answers", join_group="yes") == {13, 30}
+    said = hub.forum.calls.count("PUT groups/13/members.json")
+    assert press(second, "roles", confirm="patient") == {13, 30}
+    assert hub.forum.calls.count("PUT groups/13/members.json") == said, "it stands there already"
+    # Who has everything erased is in no group of ours any more.
+    assert hub.client.post(f"{page}/erase", data={"sure": "yes"}).status_code in (200, 303)
+    hub.write_back()
+    assert hub.forum.members == {12: set(), 13: set(), 30: {"ann"}}
+    with reading(hub.service.db) as conn:
+        assert conn.scalars(sa.select(authors.c.id)).all() == []
+    hub.connect(groups="")
+    hub.ann_posts("I am a carer still.")
+    hub.settle()
+    with writing(hub.service.db) as conn:
+        page = f"/members/hub/mine/{new_link(conn, conn.scalar(sa.select(authors.c.id)), datetime.now(UTC))}"
+    assert "its group for my role" not in hub.client.get(page).text
 
 
 def test_a_note_to_moderators_is_never_in_the_open(hub: Hub) -> None:

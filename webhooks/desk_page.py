@@ -373,7 +373,7 @@ OTHERS = {"author": "its author", "forum": "the forum", "clock": "the clock"}
 # What is written down beside an insight and makes no new version of it.
 LEAVE_THE_VERSION = ("noted", "merged", "unmerged")
 
-PURPOSES: tuple[Purpose, ...] = ("forward", "quote", "contact", "details", "themes", "show_tag")
+PURPOSES: tuple[Purpose, ...] = ("forward", "quote", "contact", "details", "themes", "show_tag", "join_group")
 
 MAILS = {
     "forward": "The insight",

@@ -10,6 +10,7 @@ from werkzeug.exceptions import Gone
 from plugin.prompting import origin_of
 from plugin.store.communities import Community, community_by_slug
 from plugin.store.links import KnownAuthor, author_by_link
+from plugin.telling import has_groups
 from webhooks.wiring import service
 
 
@@ -23,6 +24,8 @@ class Visitor:
 
     author: KnownAuthor
     community: Community
+    # Whether their forum has groups for roles, and can be told who agreed to be in them.
+    has_groups: bool = False
 
 
 def visitor(conn: sa.Connection, slug: str, token: str) -> Visitor:
@@ -31,7 +34,7 @@ def visitor(conn: sa.Connection, slug: str, token: str) -> Visitor:
     author = author_by_link(conn, token, datetime.now(UTC))
     if community is None or author is None or author.community_id != community.id:
         raise LinkOver
-    return Visitor(author, community)
+    return Visitor(author, community, has_groups(conn, community))
 
 
 def refuse_other_sites() -> None:

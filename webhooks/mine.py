@@ -33,7 +33,7 @@ from plugin.store.addresses import (
 from plugin.store.authors import members_called, native_id_of
 from plugin.store.communities import Community, community_by_slug
 from plugin.store.opening import reading, writing
-from plugin.telling import send_private_link
+from plugin.telling import send_private_link, takes
 from plugin.wording import one_line
 from webhooks.audience import open_to_all
 from webhooks.knowing import LinkOver, Visitor, refuse_other_sites, visitor
@@ -149,7 +149,7 @@ def answers(community: str, token: str, comment_id: int) -> ResponseReturnValue:
     given = {
         purpose: value == "yes"
         for purpose, value in request.form.items()
-        if purpose in (FIRST, *LATER, "show_tag") and value in ("yes", "no")
+        if purpose in (FIRST, *LATER, "show_tag", "join_group") and value in ("yes", "no")
     }
     if not given:
         abort(400)
@@ -354,7 +354,7 @@ def _host(slug: str) -> Community:
 def _needs_fresh_link(conn: sa.Connection, who: Visitor) -> bool:
     """Return whether somebody must ask for a new link first: where there is a way to send them one."""
     has_a_way = _is_confirmed(address_of(conn, service().vault, who.author.id)) or (
-        who.community.write_back_url is not None and native_id_of(conn, who.author.id) is not None
+        takes(conn, who.community) and native_id_of(conn, who.author.id) is not None
     )
     return has_a_way and not who.author.is_fresh
 
@@ -373,6 +373,7 @@ def _shown(one: Contribution, who: Visitor) -> Shown:
     text = stored.comment.text
     standing = {tag.type for tag in stored.tags}
     purposes: list[Purpose] = [FIRST, *LATER] + (["show_tag"] if who.community.public_tags == "consented" else [])
+    purposes += ["join_group"] if who.has_groups and stored.author.native_id else []
     return Shown(
         id=stored.id,
         one=one,

@@ -592,9 +592,9 @@ class Discourse:
         self._users.clear()
 
     def _name_of(self, data: Mapping[str, Any]) -> str | None:
-        """Return what the forum calls a member by now: their newest comment shows it."""
-        native_id = self._memory.newest_by(str(data["author"]["id"]))
-        answer = self._rest.get(f"posts/{native_id}.json", {}) if native_id else None
+        """Return what the forum calls a member by now: a comment of theirs shows it."""
+        native_id = str(data.get("comment", {}).get("id", ""))
+        answer = self._rest.get(f"posts/{native_id}.json", {}) if native_id.isdecimal() else None
         if answer is None or str(answer.get("user_id")) != str(data["author"]["id"]):
             return None
         name = answer.get("username")

@@ -85,10 +85,6 @@ class Memory(Protocol):
         """Return the ids of comments in this state on a page of the forum."""
         ...
 
-    def newest_by(self, author: str) -> str | None:
-        """Return the id of the newest visible comment of a member, or None where there is none."""
-        ...
-
 
 class MemberFacts(TypedDict):
     """What every event about a member carries."""

@@ -242,6 +242,19 @@ def comment_ids_by(conn: sa.Connection, author_id: int) -> Sequence[int]:
     return conn.scalars(sa.select(comments.c.id).where(comments.c.author_id == author_id)).all()
 
 
+def author_of(conn: sa.Connection, comment_id: int) -> int | None:
+    """Return who wrote a comment, or None where nobody is known or there is no such comment."""
+    found: int | None = conn.scalar(sa.select(comments.c.author_id).where(comments.c.id == comment_id))
+    return found
+
+
+def newest_by(conn: sa.Connection, author_id: int) -> str | None:
+    """Return what the forum calls the newest visible comment of an author, or None where there is none."""
+    theirs = sa.select(comments.c.native_id).where(comments.c.author_id == author_id, comments.c.state == "visible")
+    found: str | None = conn.scalar(theirs.order_by(comments.c.created_at.desc()).limit(1))
+    return found
+
+
 def comments_by(conn: sa.Connection, author_id: int) -> list[StoredComment]:
     """Return everything that an author wrote and that has words, oldest first."""
     return stored_comments(conn, comments.c.author_id == author_id)

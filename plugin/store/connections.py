@@ -81,6 +81,12 @@ def is_connected(conn: sa.Connection, community_id: int) -> bool:
     return conn.scalar(sa.select(connections.c.community_id).filter_by(community_id=community_id)) is not None
 
 
+def settings_of(conn: sa.Connection, community_id: int) -> Mapping[str, Any]:
+    """Return the settings of a connection, without opening a key; none where there is no connection."""
+    found = conn.scalar(sa.select(connections.c.settings).filter_by(community_id=community_id))
+    return found or {}
+
+
 def note_cursor(conn: sa.Connection, community_id: int, cursor: Mapping[str, Any], at: datetime) -> None:
     """Record where the poll stands."""
     _change(conn, community_id, cursor=dict(cursor), polled_at=at)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from plugin.model import CommentState
 from plugin.store.opening import reading
-from plugin.store.tables import authors, comments, discussions, events
+from plugin.store.tables import comments, discussions, events
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +68,3 @@ class HeldComments:
         )
         with reading(self.db) as conn:
             return list(conn.scalars(query))
-
-    def newest_by(self, author: str) -> str | None:
-        """Return the id of the newest visible comment of a member, or None where there is none."""
-        query = (
-            sa.select(comments.c.native_id)
-            .join(authors, authors.c.id == comments.c.author_id)
-            .where(
-                comments.c.community_id == self.community_id,
-                authors.c.native_id == author,
-                comments.c.state == "visible",
-            )
-            .order_by(comments.c.created_at.desc())
-            .limit(1)
-        )
-        with reading(self.db) as conn:
-            found: str | None = conn.scalar(query)
-            return found

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from plugin.store.opening import insert_into
 from plugin.store.tables import communities, write_backs
 
-About = Literal["tag", "staff_note", "private_link"]
+About = Literal["tag", "group", "staff_note", "private_link"]
 Status = Literal["waiting", "sending", "done", "withheld", "held", "failed"]
 
 

@@ -202,7 +202,7 @@ def set_(slug: str, **given: Any) -> None:
         subject, id_ = f"community:{community.id}", community.id
         record_command(conn, found, "community changed", subject, community_id=id_, before=before, after=changes)
         if not WRITTEN_BACK.isdisjoint(changes):
-            _tell_again(found, db, conn, slug)
+            tell_anew(found, db, conn, slug)
     click.echo(f"{community.name} is changed: {', '.join(sorted(changes)).replace('_', ' ')}.")
 
 
@@ -255,8 +255,8 @@ def remove(slug: str, yes: bool) -> None:
     click.echo(f"{community.name} is removed, with all that it told us.")
 
 
-def _tell_again(found: "Settings", db: "sa.Engine", conn: "sa.Connection", slug: str) -> None:
-    """Let the forum be told what changes with the settings."""
+def tell_anew(found: "Settings", db: "sa.Engine", conn: "sa.Connection", slug: str) -> None:
+    """Let a forum be told what changes with its settings, and what it was not told while it refused us."""
     from plugin.telling import tell_again
     from webhooks.app import service_on
 

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from webhooks.commands.communities import check_url, named
+from webhooks.commands.communities import check_url, named, tell_anew
 from webhooks.commands.starting import database, settings
 
 
@@ -46,6 +46,7 @@ def connect(slug: str, api_url: str, given: tuple[str, ...], basic_key: bool) ->
             token = before.keys["path_token"] if before else secrets.token_urlsafe(32)
             keys = {"api_key": key, "path_token": token, **({"basic_key": key} if basic_key else {})}
             save_connection(conn, found.vault(), community.id, api_url=api_url, keys=keys, settings=chosen)
+            tell_anew(found, db, conn, slug)
     address = f"{found.public_url}/webhooks/{community.platform}/{slug}"
     if HINTERS[community.platform].profile:
         click.echo(f"{community.name} is connected. Let the forum post to this address, signed with the secret of")
