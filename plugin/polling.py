@@ -1,5 +1,6 @@
 """Ask the forums: at a hint that something happened, and by the clock for what no hint said."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from plugin.forums.polled import Forum, Hint
 from plugin.forums.rest import Manners, RestClient
 from plugin.service import Service
 from plugin.store.communities import Community, community_by_id
-from plugin.store.connections import connected_ids, connection_of, note_cursor, stop_connection
+from plugin.store.connections import connected_ids, connection_of, note_cursor, stop_connection, take_turn
 from plugin.store.events import save_event
 from plugin.store.held import HeldComments
 from plugin.store.opening import reading, writing
@@ -116,20 +117,28 @@ def forum_of(service: Service, community_id: int) -> Forum | None:
         connection.api_url,
         platform.manners(connection.keys, setup),
         private_host=community.private_host,
-        before=lambda: _may_ask(service, community.id),
+        before=lambda: _may_ask(service, community.id, setup.per_minute),
         refused=lambda reason: _stop(service, community, reason),
     )
     memory = HeldComments(service.db, community.id)
     return platform.forum(rest, memory, setup, community=community.slug, base_url=community.base_url)
 
 
-def _may_ask(service: Service, community_id: int) -> None:
+def _may_ask(service: Service, community_id: int, per_minute: int) -> None:
     """Wait for this forum's turn; raise NotTaken where it refused us meanwhile, whoever it was that asked."""
     with reading(service.db) as conn:
         connection = connection_of(conn, service.vault, community_id)
     if connection is None or connection.stopped_at:
         raise NotTaken("the forum refused us", permanent=True, is_refusal=True)
-    service.pace.wait(str(community_id))
+    with writing(service.db) as conn:
+        turn = take_turn(conn, community_id, per_minute, datetime.now(UTC))
+    sleep((turn - datetime.now(UTC)).total_seconds())
+
+
+def sleep(seconds: float) -> None:
+    """Wait for a turn."""
+    if seconds > 0:
+        time.sleep(seconds)
 
 
 def _stop(service: Service, community: Community, reason: str) -> None:

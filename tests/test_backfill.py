@@ -14,6 +14,7 @@ from fake_discourse import ACCOUNT, KEY, FakeDiscourse, running
 from flask.testing import FlaskClient
 
 from mail_server import Inbox
+from plugin.backfilling import CannotRead, read_back
 from plugin.service import Service
 from plugin.store.communities import Community, change_community
 from plugin.store.connections import save_connection
@@ -35,7 +36,10 @@ class Owner:
 
     def __init__(self, forum: FakeDiscourse, environ: dict[str, str], folder: Path) -> None:
         self.forum, self.folder = forum, folder
-        self.environ = {**os.environ, **environ, "MANYVOICES_WRITE_BACKS_PER_MINUTE": "600"}
+        self.environ = {
+            **os.environ,
+            **environ,
+        }
 
     def run(self, *more: str) -> tuple[int, str, str]:
         process = self._start(*more)
@@ -69,7 +73,13 @@ def forum(service: Service, community: Community) -> Iterator[FakeDiscourse]:
             name = forum.join(f"member{number % PEOPLE}", "Patient" if number % 3 else None)
             forum.post(page, URGENT if number == 5 else SHARED.format(number), name)
         keys = {"api_key": KEY, "path_token": "unused"}
-        settings = {"account": ACCOUNT, "categories": "5", "role_fields": "1", "topic_tags": "yes"}
+        settings = {
+            "account": ACCOUNT,
+            "categories": "5",
+            "role_fields": "1",
+            "topic_tags": "yes",
+            "per_minute": "6000",
+        }
         with writing(service.db) as conn:
             change_community(conn, community.id, platform="discourse", private_host="127.0.0.1")
             save_connection(conn, service.vault, community.id, api_url=forum.url, keys=keys, settings=settings)
@@ -112,12 +122,30 @@ def test_a_whole_forum_is_read_back_and_nobody_hears_of_it(
 
 
 def test_a_refusal_ends_it_with_a_sentence_and_one_call(
-    forum: FakeDiscourse, environ: dict[str, str], tmp_path: Path
+    forum: FakeDiscourse, environ: dict[str, str], service: Service, community: Community, tmp_path: Path
 ) -> None:
-    owner = Owner(forum, environ, tmp_path)
     forum.key = "another"
-    code, out, err = owner.run()
+    code, out, err = Owner(forum, environ, tmp_path).run()
     assert (code, out, len(forum.calls)) == (1, "", 1)
     assert err.splitlines()[-1] == "Error: the forum answered 403. Look with: manyvoices doctor hub"
-    assert owner.run()[2] == ("Error: the forum is not connected, or refused us. Look with: manyvoices doctor hub")
+    with pytest.raises(CannotRead, match="not connected, or refused us"):
+        next(read_back(service, community.id))
     assert len(forum.calls) == 1
+
+
+def test_a_forum_that_is_away_for_a_while_is_waited_for(
+    forum: FakeDiscourse, service: Service, community: Community
+) -> None:
+    waits: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waits.append(seconds)
+        forum.is_down = len(waits) < 3
+
+    forum.is_down = True
+    assert list(read_back(service, community.id, pause=pause))[-1].found == COMMENTS
+    assert waits == [5, 15, 60]
+    forum.is_down = True
+    with pytest.raises(CannotRead, match="the forum answered 503"):
+        list(read_back(service, community.id, again=True, pause=waits.append))
+    assert sum(waits[3:]) >= 60 * 60

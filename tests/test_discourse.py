@@ -1,20 +1,24 @@
 """A Discourse is read: what we hold is what its forum shows, whatever it told us and whatever it did not."""
 
 import json
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from asked_forum import AskedForum
 from click.testing import CliRunner
+from clock import Clock
 from conftest import SECRET
 from fake_discourse import ACCOUNT, CANARIES, EMAIL, KEY, TOO_MANY, FakeDiscourse, running, signature
+from flask import Flask
 from flask.testing import FlaskClient
 
 from plugin import polling, telling
-from plugin.channels.webhook import NotTaken, Pace
+from plugin.channels.webhook import NotTaken
 from plugin.engine import Again
 from plugin.forums.discourse import setup_from
 from plugin.forums.settings import BadSetting
@@ -22,12 +26,13 @@ from plugin.model import Tag
 from plugin.service import Service
 from plugin.store.authors import author_id_of
 from plugin.store.communities import Community, change_community
-from plugin.store.connections import connection_of, resume_connection, save_connection
+from plugin.store.connections import connection_of, resume_connection, save_connection, take_turn
 from plugin.store.links import new_link
 from plugin.store.opening import reading, writing
 from plugin.store.tables import authors, comments, discussions, events, tag_decisions
 from plugin.store.tags import decide_tag
 from webhooks.cli import main
+from webhooks.wiring import NAME
 
 ONLY_ON = "sqlite"
 
@@ -80,7 +85,7 @@ class Hub(AskedForum):
 @pytest.fixture
 def hub(client: FlaskClient, service: Service, community: Community, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """Return a hub on Discourse, attached; nobody waits for their turn."""
-    monkeypatch.setattr(Pace, "wait", lambda _pace, _receiver: None)
+    monkeypatch.setattr(polling, "sleep", lambda _seconds: None)
     with running(FakeDiscourse()) as forum:
         with writing(service.db) as conn:
             change_community(conn, community.id, platform="discourse", private_host="127.0.0.1")
@@ -355,6 +360,41 @@ def test_a_forum_that_is_busy_or_down_is_asked_again_when_it_wants(hub: Hub) -> 
     hub.poll()
     assert hub.held() == hub.forum.shown()
     assert len(hub.held()) == 14
+
+
+def test_an_hour_without_an_answer_loses_none_of_thirty(app: Flask, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    service = replace(hub.service, jobs=clock)  # type: ignore[arg-type]
+    monkeypatch.setitem(app.extensions, NAME, service)
+    hub.forum.is_down = True
+    for number in range(30):
+        hub.ann_posts(f"Words {number} while it is down.")
+    clock.run(service, until=60 * 60)
+    assert hub.held() == {}
+    asked = len(hub.forum.calls)
+    hub.forum.is_down = False
+    clock.run(service)
+    assert hub.held() == hub.forum.shown()
+    assert (len(hub.held()), clock.dead) == (30, [])
+    # Each was asked for a few times in that hour, and not again and again.
+    assert 30 * 4 <= asked <= 30 * 6
+
+
+def test_the_forum_counts_no_more_calls_than_it_permits(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "sleep", lambda seconds: time.sleep(max(0, seconds)))
+    hub.connect(per_minute="600", role_fields="", groups="")
+    for number in range(20):
+        hub.ann_posts(f"Words {number}.")
+    hub.settle()
+    assert len(hub.forum.calls) == 40
+    # Six at once, then one each 0.101 s: that makes 600 in a whole minute.
+    assert hub.forum.most_calls_in(1) <= 16
+    assert hub.forum.most_calls_in(2) <= 26
+    # Whoever else asks, be it another of our programs, waits for the same turns.
+    with writing(hub.service.db) as conn:
+        now = datetime.now(UTC)
+        turns = [take_turn(conn, hub.community.id, 50, now + timedelta(seconds=second / 2)) for second in range(200)]
+    assert max(sum(first <= turn < first + timedelta(minutes=1) for turn in turns) for first in turns) == 50
 
 
 def test_the_past_is_read_in_pages_and_the_same_page_twice_is_no_news(hub: Hub) -> None:

@@ -12,7 +12,6 @@ from fake_invision import CANARIES, EMAIL, KEY, FakeInvision, running
 from flask.testing import FlaskClient
 
 from plugin import polling
-from plugin.channels.webhook import Pace
 from plugin.engine import Again
 from plugin.forums.invision import setup_from
 from plugin.forums.settings import BadSetting
@@ -58,7 +57,7 @@ class Hub(AskedForum):
 def hub(client: FlaskClient, service: Service, community: Community, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """Return a hub on Invision, attached; its lists have short pages, and nobody waits for their turn."""
     monkeypatch.setattr("plugin.forums.invision.ON_A_PAGE", 10)
-    monkeypatch.setattr(Pace, "wait", lambda _pace, _receiver: None)
+    monkeypatch.setattr(polling, "sleep", lambda _seconds: None)
     with running(FakeInvision()) as forum:
         keys = {"api_key": KEY, "path_token": TOKEN}
         with writing(service.db) as conn:

@@ -1,7 +1,6 @@
 """Whatever a mail server does, in whichever phase: nothing is lost, and nothing goes twice but under the same id."""
 
 import asyncio
-import heapq
 import itertools
 import time
 from collections.abc import Iterator
@@ -17,9 +16,9 @@ import pytest
 import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, syntax
+from clock import Clock
 
 from mail_server import free_port
-from plugin import engine
 from plugin.channels import email
 from plugin.delivery import try_again
 from plugin.events import CommentPosted
@@ -160,31 +159,6 @@ def serving(server: Server) -> Iterator[Server]:
         # The last late answer is still to come.
         time.sleep(LATE)
         controller.stop()
-
-
-class Clock:
-    """Takes the place of the engine's queue: a job runs when its time has come, and the time is ours to move."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.dead: list[str] = []
-        self._due: list[tuple[float, int, str, str, int]] = []
-        self._count = 0
-
-    def enqueue(
-        self, _conn: sa.Connection, job: str, subject: str, *, queue: str, attempt: int = 1, delay: float = 0
-    ) -> None:
-        assert queue == JOBS[job].queue
-        self._count += 1
-        heapq.heappush(self._due, (self.now + delay, self._count, job, subject, attempt))
-
-    def run(self, service: Service, until: float = 10**9) -> None:
-        while self._due and self._due[0][0] <= until:
-            self.now, _, job, subject, attempt = heapq.heappop(self._due)
-            try:
-                engine._attempt(service, JOBS[job], job, subject, attempt)
-            except engine.DeadLetter:
-                self.dead.append(subject)
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ from plugin.forums.polled import (
     tags_wanted,
 )
 from plugin.forums.rest import Manners, Rest
-from plugin.forums.settings import BadSetting, groups_in, is_on, numbers_in
+from plugin.forums.settings import PER_MINUTE, BadSetting, groups_in, is_on, numbers_in, per_minute_in
 from plugin.model import Audience, Author, Comment, Discussion
 from plugin.store.held import Known
 from plugin.wording import one_line, plain_text
@@ -76,7 +76,8 @@ class Setup:
 
     `account` is the user that our key stands for; what it wrote is never news. `categories` are the ids of those that
     we read; `role_fields` the ids of user fields that say a stakeholder type; `staff_group` takes the moderators'
-    notes as messages, where they are not whispers; `groups` gives the group of the forum for a label of ours.
+    notes as messages, where they are not whispers; `groups` gives the group of the forum for a label of ours;
+    `per_minute` is how many calls it permits.
     """
 
     account: str
@@ -89,6 +90,7 @@ class Setup:
     staff_group: str | None = None
     private_links: bool = True
     groups: Mapping[str, int] | None = None
+    per_minute: int = PER_MINUTE
     anonymous_names: tuple[str, ...] = ("anonymous",)
 
 
@@ -122,6 +124,7 @@ def setup_from(settings: Mapping[str, Any]) -> Setup:
         staff_group=group or None,
         private_links=is_on(settings, "private_links", default=True),
         groups=groups_in(settings),
+        per_minute=per_minute_in(settings),
         anonymous_names=tuple(
             one_line(name).casefold() for name in str(settings.get("anonymous_names", "anonymous")).split(",")
         ),

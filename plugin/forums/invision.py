@@ -52,7 +52,7 @@ from plugin.forums.polled import (
     tags_wanted,
 )
 from plugin.forums.rest import Manners, Rest
-from plugin.forums.settings import BadSetting, groups_in, is_on, number_in, numbers_in
+from plugin.forums.settings import PER_MINUTE, BadSetting, groups_in, is_on, number_in, numbers_in, per_minute_in
 from plugin.model import Audience, Author, Comment, CommentState, Discussion
 from plugin.store.held import Known
 from plugin.wording import one_line, plain_text
@@ -92,7 +92,8 @@ class Setup:
     """The settings of a connection, read.
 
     `own_member` is the account of ours that writes back; what it wrote is never news. `role_fields` are the ids of
-    profile fields that say a stakeholder type; `groups` gives the group of the forum for a label of ours.
+    profile fields that say a stakeholder type; `groups` gives the group of the forum for a label of ours;
+    `per_minute` is how many calls it permits.
     """
 
     areas: tuple[Area, ...]
@@ -104,6 +105,7 @@ class Setup:
     item_tags: bool = False
     private_links: bool = True
     groups: Mapping[str, int] | None = None
+    per_minute: int = PER_MINUTE
 
     def area(self, name: str) -> Area | None:
         """Return the area of this name, or None where we do not read it."""
@@ -140,6 +142,7 @@ def setup_from(settings: Mapping[str, Any]) -> Setup:
         item_tags=is_on(settings, "item_tags", default=False),
         private_links=is_on(settings, "private_links", default=True),
         groups=groups_in(settings),
+        per_minute=per_minute_in(settings),
     )
 
 

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+# Discourse permits 60 to an administrator's key, and others may ask with it too.
+PER_MINUTE = 50
+MOST_PER_MINUTE = 6_000
+
 
 class BadSetting(ValueError):  # noqa: N818 - named for the fact
     """A setting of the connection makes no sense; the message says which and what it should be."""
@@ -23,6 +27,14 @@ def number_in(settings: Mapping[str, Any], name: str) -> int | None:
     if len(found) > 1:
         raise BadSetting(f"{name} is one number")
     return found[0] if found else None
+
+
+def per_minute_in(settings: Mapping[str, Any]) -> int:
+    """Return how many calls a forum permits in a minute; 50 where it does not say."""
+    found = number_in(settings, "per_minute") or PER_MINUTE
+    if found > MOST_PER_MINUTE:
+        raise BadSetting(f"per_minute is at most {MOST_PER_MINUTE}")
+    return found
 
 
 def is_on(settings: Mapping[str, Any], name: str, *, default: bool) -> bool:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,8 @@ from plugin.store.opening import insert_into
 from plugin.store.tables import connections
 
 PURPOSE = "connection"
+# So many calls may follow one another at once.
+AT_ONCE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,23 @@ def settings_of(conn: sa.Connection, community_id: int) -> Mapping[str, Any]:
 def note_cursor(conn: sa.Connection, community_id: int, cursor: Mapping[str, Any], at: datetime) -> None:
     """Record where the poll stands."""
     _change(conn, community_id, cursor=dict(cursor), polled_at=at)
+
+
+def take_turn(conn: sa.Connection, community_id: int, per_minute: int, at: datetime) -> datetime:
+    """Take the next turn to ask this forum and return when it is: at once, or later.
+
+    However many of our programs ask, no minute holds more than `per_minute` turns. A few may follow one another at
+    once, because to read one comment takes a few calls; after these they are spread evenly (the generic cell rate
+    algorithm of ITU-T I.371).
+    """
+    few = min(AT_ONCE, per_minute // 10)
+    # One fewer, for the one that a minute begins with.
+    every = timedelta(minutes=1) / max(1, per_minute - few - 1)
+    where = connections.c.community_id == community_id
+    taken: datetime | None = conn.scalar(sa.select(connections.c.taken_until).where(where).with_for_update())
+    taken = max(at, taken or at)
+    _change(conn, community_id, taken_until=taken + every)
+    return max(at, taken - few * every)
 
 
 def stop_connection(conn: sa.Connection, community_id: int, reason: str, at: datetime) -> None:

@@ -668,6 +668,8 @@ connections = sa.Table(
     _when("polled_at", nullable=True),
     _when("stopped_at", nullable=True),
     sa.Column("stop_reason", sa.Text),
+    # Until when the turns are taken, by whichever of our programs asks.
+    _when("taken_until", nullable=True),
 )
 
 # How far the reading of a whole forum got, so that it goes on where it was killed. One a community.

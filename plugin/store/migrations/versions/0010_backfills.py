@@ -1,4 +1,4 @@
-"""How far the reading of a whole forum got."""
+"""How far the reading of a whole forum got, and whose turn it is to ask."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -29,6 +29,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("community_id", name=op.f("pk_backfills")),
     )
+    with op.batch_alter_table("connections", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("taken_until", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
