@@ -25,6 +25,7 @@ from plugin.store.listing import Wanted, listed
 from plugin.store.opening import reading, writing
 from plugin.store.staff import account_id
 from plugin.store.tables import comments, insights
+from webhooks.desk_filters import ON_A_PAGE
 
 # The queries themselves are asked of both databases in tests/test_desk.py.
 ONLY_ON = "sqlite"
@@ -187,7 +188,7 @@ def test_of_two_hundred_ticked_at_once_all_go_that_can_and_the_page_says_why_thr
     editor, _ = sign_in("editor"), sign_in("admin")
     page = editor.get("/desk/").text
     assert heading(page) == "202 insights"
-    assert len(ticks(page)) == 30 + 1
+    assert len(ticks(page)) == ON_A_PAGE + 1
     page = editor.get("/desk/?size=200&tick=all").text
     ticked = ticks(page, checked=True)
     assert len(ticked) == 200

@@ -20,7 +20,7 @@ from plugin.store.staff import editors_of
 from plugin.store.themes import current_theme_lexicon
 from plugin.wording import one_line
 
-ON_A_PAGE = 30
+ON_A_PAGE = 25
 MANY_ON_A_PAGE = 200
 LONGEST_WORDS = 200
 ANY = "any"

@@ -29,7 +29,7 @@ from webhooks.wiring import service
 LONGEST_TELLING = 300
 MOST_URGENT = 10
 # Beyond this nobody needs the exact number.
-MOST_COUNTED = 1_000
+MOST_COUNTED = 300
 # Steps that need nothing said with them, and can so be taken with many at once.
 PLAIN_STEPS: tuple[State, ...] = ("in_review", "waiting", "closed", "reopened")
 

@@ -14,7 +14,7 @@ from plugin.store.tables import comment_themes, comments, insight_merges, insigh
 
 # Of so few that a filter leaves, the ids are read first. SQLite cannot tell few from many on its own: it would go
 # through a whole community, the newest first, to find them.
-FEW = 1_000
+FEW = 300
 # What still has to be looked at.
 OPEN: tuple[State, ...] = ("new", "in_review", "waiting", "reopened")
 
