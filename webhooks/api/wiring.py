@@ -1,5 +1,7 @@
 """Put the desk for programs into the app: its routes, its OpenAPI document, and how often a token may ask."""
 
+import functools
+import threading
 from typing import Any
 
 from flask import Flask, Response, jsonify
@@ -21,10 +23,28 @@ desks = Blueprint("api_desks", __name__, url_prefix="/api/v1", description="Whos
 
 
 class Document(Api):  # type: ignore[misc]
-    """The OpenAPI document. How errors look is settled for the whole app in webhooks/pages.py."""
+    """The OpenAPI document, put together when it is asked for: every command makes an app, and few are asked.
+
+    How errors look is settled for the whole app in webhooks/pages.py.
+    """
 
     ERROR_SCHEMA = schemas.Problem
     DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def register_blueprint(self, blp: Blueprint) -> None:
+        """Add the routes of a part; what they take and give is written down later."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blp.name] = self
+        self._app.register_blueprint(blp)
+
+    @functools.cached_property
+    def written(self) -> dict[str, Any]:
+        """Return the document of the parts that this app has."""
+        for name, blp in self._app.blueprints.items():
+            if isinstance(blp, Blueprint):
+                blp.register_views_in_doc(self, self._app, self.spec, name=name, parameters=None)
+                self.spec.tag({"name": name, "description": blp.description})
+        told: dict[str, Any] = self.spec.to_dict()
+        return told
 
     def _register_error_handlers(self) -> None:
         pass
@@ -37,11 +57,14 @@ def init_api(app: Flask) -> None:
     for blueprint in (desks, insights):
         document.register_blueprint(blueprint)
 
+    one_writer = threading.Lock()
+
     def openapi() -> Response:
         # Somebody at a screen may read it too; nothing else of the API looks at a cookie.
         if is_program() or not current_user.is_authenticated:
             let_program_in(None)
-        return jsonify(document.spec.to_dict())
+        with one_writer:
+            return jsonify(document.written)
 
     app.add_url_rule("/api/v1/openapi.json", "api_openapi", declared(openapi, ANY_STAFF, "either"))
     limit_programs(app)
