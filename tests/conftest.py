@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
+from once import compile_once, share_statements
 from werkzeug.serving import make_server
 
 from mail_server import Inbox, free_port, serving
@@ -33,6 +34,8 @@ from webhooks.wiring import NAME
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 DATABASES = ("sqlite", "postgresql")
+
+compile_once()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -144,8 +147,9 @@ def app(environ: dict[str, str]) -> Iterator[Flask]:
     """Yield the real app, in practice mode, on its own database."""
     app = _made(settings_from(environ))
     app.testing = True
-    yield app
     service: Service = app.extensions[NAME]
+    share_statements(service.db)
+    yield app
     service.jobs.close()
     service.db.dispose()
 
