@@ -13,6 +13,7 @@ from plugin.rendering import STATIC, TEMPLATES
 from plugin.service import Service
 from plugin.store.opening import open_database, reading
 from webhooks import (
+    checklist,
     correcting,
     desk_bulk,
     desk_export,
@@ -126,4 +127,5 @@ BLUEPRINTS = (
     correcting.correcting,
     queues.queues,
     themes.themes,
+    checklist.checklist,
 )

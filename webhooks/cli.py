@@ -40,7 +40,7 @@ COMMANDS = {
     "worker": ("webhooks.commands.serving:worker", "Do the work on PostgreSQL, beside any number of others."),
     "community": ("webhooks.commands.communities:community", "Attach a community; list, show or remove one."),
     "backfill": ("webhooks.commands.backfilling:backfill", "Read what a forum's people wrote before we were attached."),
-    "doctor": ("webhooks.commands.connecting:doctor", "Look whether a connected forum lets us do our work."),
+    "doctor": ("webhooks.commands.doctor:doctor", "Look whether a community is well attached; say what to do."),
     "desk": ("webhooks.commands.reindexing:desk", "Make anew what the desk finds insights by."),
     "member": ("webhooks.commands.members:member", "Send a member the link to their own page."),
     "receivers": ("webhooks.commands.receivers:receivers", "Add, list or remove programs that are told of insights."),

@@ -7,6 +7,7 @@ from werkzeug.exceptions import HTTPException
 
 from webhooks.api.errors import is_for_a_program, told
 from webhooks.audience import open_to_all
+from webhooks.checklist import count_left
 
 # A figure smaller than this could point at a person.
 FEWEST_SHOWN = 5
@@ -17,8 +18,8 @@ pages = Blueprint("pages", __name__)
 @pages.get("/")
 @open_to_all
 def home() -> str:
-    """Say what this is, and in a practice run where to go."""
-    return render_template("home.html", practising=current_app.config["PRACTISING"])
+    """Say what this is, in a practice run where to go, and to an owner what is left to be done."""
+    return render_template("home.html", practising=current_app.config["PRACTISING"], left=count_left())
 
 
 @pages.app_errorhandler(HTTPException)

@@ -83,8 +83,26 @@ def send(post: Post, mail: Mail) -> None:
     except smtplib.SMTPResponseException as answer:
         raise _answered(answer.smtp_code, is_unsure=isinstance(answer, smtplib.SMTPDataError)) from None
     except (smtplib.SMTPException, OSError) as error:
-        fact = f"the mail server could not be reached ({type(error).__name__})"
-        raise DeliveryError(fact, permanent=False, is_unsure=handing_over) from None
+        raise _unreached(error, is_unsure=handing_over) from None
+
+
+def greet(post: Post) -> None:
+    """Say hello to the mail server and sign in, as before a mail, and send nothing; raise DeliveryError for a no."""
+    try:
+        with _server(post) as server:
+            server.ehlo_or_helo_if_needed()
+            code, _ = server.noop()
+    except smtplib.SMTPResponseException as answer:
+        raise _answered(answer.smtp_code) from None
+    except (smtplib.SMTPException, OSError) as error:
+        raise _unreached(error, is_unsure=False) from None
+    if code != 250:
+        raise _answered(code)
+
+
+def _unreached(error: Exception, *, is_unsure: bool) -> DeliveryError:
+    fact = f"the mail server could not be reached ({type(error).__name__})"
+    return DeliveryError(fact, permanent=False, is_unsure=is_unsure)
 
 
 def _answered(code: int, *, is_unsure: bool = False) -> DeliveryError:

@@ -158,6 +158,14 @@ def count_live_secrets(conn: sa.Connection, community_id: int, now: datetime) ->
     return int(conn.scalar(query) or 0)
 
 
+def count_unreadable_secrets(conn: sa.Connection, vault: Vault, community_id: int, now: datetime) -> int:
+    """Return how many live secrets were sealed with a key that we no longer have."""
+    sealed = sa.select(community_secrets.c.sealed).where(
+        community_secrets.c.community_id == community_id, _live_at(now)
+    )
+    return sum(not _is_readable(vault, one) for one in conn.scalars(sealed))
+
+
 def retire_secrets(conn: sa.Connection, community_id: int, *, except_newest: bool, at: datetime) -> None:
     """Let the live secrets end at a moment; one that already ends earlier keeps its end."""
     secrets = community_secrets.c
@@ -184,6 +192,14 @@ def _opened(vault: Vault, community_id: int, sealed: str) -> bytes | None:
         return None
     # Standard Webhooks write their keys in base64; other platforms sign with the characters themselves.
     return b64decode(secret.removeprefix(STANDARD)) if secret.startswith(STANDARD) else secret.encode()
+
+
+def _is_readable(vault: Vault, sealed: str) -> bool:
+    try:
+        vault.unseal(PURPOSE, sealed)
+    except CannotUnseal:
+        return False
+    return True
 
 
 def _live_at(now: datetime) -> sa.ColumnElement[bool]:

@@ -5,6 +5,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from plugin.store.opening import writing
 
@@ -13,6 +15,12 @@ def migrate_tables(db: sa.Engine) -> None:
     """Bring our own tables up to the newest revision, in one transaction."""
     with writing(db) as conn:
         command.upgrade(alembic_config(conn), "head")
+
+
+def is_up_to_date(conn: sa.Connection) -> bool:
+    """Return whether our own tables are at the newest revision."""
+    script = ScriptDirectory.from_config(alembic_config(conn))
+    return MigrationContext.configure(conn).get_current_revision() == script.get_current_head()
 
 
 def alembic_config(conn: sa.Connection) -> Config:

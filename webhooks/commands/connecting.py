@@ -1,4 +1,4 @@
-"""Commands for forums that are asked by their own interface: community connect, doctor."""
+"""The command for forums that are asked by their own interface: community connect."""
 
 import secrets
 import sys
@@ -55,32 +55,3 @@ def connect(slug: str, api_url: str, given: tuple[str, ...], basic_key: bool) ->
     else:
         click.echo(f"{community.name} is connected. Let the forum post to this address, which is a secret:\n")
         click.echo(f"    {address}/{token}")
-
-
-@click.command()
-@click.argument("slug")
-def doctor(slug: str) -> None:
-    """Look whether a connected forum answers us and lets us do our work; say what to do where it does not."""
-    from plugin.polling import forum_of
-    from plugin.store.connections import connection_of
-    from plugin.store.opening import reading
-    from webhooks.app import service_on
-
-    found = settings()
-    with database(found) as db:
-        with reading(db) as conn:
-            community = named(conn, slug)
-            connection = connection_of(conn, found.vault(), community.id)
-        if connection is None:
-            raise click.ClickException(f"{slug} is not connected: manyvoices community connect {slug} …")
-        if connection.stopped_at:
-            at = f"{connection.stopped_at:%d %B %Y %H:%M} UTC"
-            raise click.ClickException(f"stopped {at}: {connection.stop_reason}. Mend the key, then connect again.")
-        service = service_on(db, found)
-        forum = forum_of(service, community.id)
-        findings = forum.examine() if forum else []
-        service.jobs.close()
-    for finding in findings:
-        click.echo(f"{finding.what:<24}{'ok' if finding.is_ok else 'NOT OK'}  {finding.advice}".rstrip())
-    if not all(finding.is_ok for finding in findings):
-        raise SystemExit(1)
