@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 from flask.testing import FlaskClient
@@ -19,6 +18,7 @@ from forum import Forum
 from mail_server import Inbox, free_port
 from plugin.service import Service
 from plugin.store.communities import Community, change_community
+from plugin.store.connections import save_connection, stop_connection
 from plugin.store.opening import writing
 from plugin.store.staff import StaffRole, add_staff
 from webhooks.cli import main
@@ -163,12 +163,22 @@ def test_the_doctor_names_what_broke_since(
         assert asked(environ) == (1, {"database": (NOT_OK, "run `manyvoices migrate`")})
 
 
-@pytest.mark.parametrize(("per_minute", "how"), [("50", OK), ("60", NOT_OK)])
-def test_a_discourse_is_not_asked_more_often_than_it_allows(
-    environ: dict[str, str], service: Service, community: Community, per_minute: str, how: str
+def test_a_forum_that_is_asked_is_looked_at_once_it_is_connected(
+    environ: dict[str, str], service: Service, community: Community
 ) -> None:
     with writing(service.db) as conn:
-        change_community(conn, community.id, platform="discourse")
-    found = asked(environ, MANYVOICES_WRITE_BACKS_PER_MINUTE=per_minute)[1]
-    assert found["pacing"][0] == how
+        change_community(conn, community.id, platform="discourse", private_host="127.0.0.1")
+    found = asked(environ)[1]
     assert found["connection"] == (NOT_OK, "not connected: `manyvoices community connect hub …`")
+    assert "webhook" not in found
+    about = {"settings": {"account": "voices", "categories": "5", "per_minute": "40"}, "keys": {"api_key": "a key"}}
+    with writing(service.db) as conn:
+        save_connection(conn, service.vault, community.id, api_url=f"http://127.0.0.1:{free_port()}", **about)
+    found = asked(environ)[1]
+    assert (found["connection"][0], found["pacing"][1]) == (OK, "at most 40 calls a minute")
+    assert "could not be reached" in found["address and key"][1]
+    with writing(service.db) as conn:
+        stop_connection(conn, community.id, "the forum answered 403", datetime.now(UTC))
+    found = asked(environ)[1]
+    assert re.fullmatch("stopped .* UTC: the forum answered 403. Mend the key, .*", found["connection"][1])
+    assert (found["clock"], "address and key" in found) == ((NOT_OK, "not compared: the forum refused us"), False)

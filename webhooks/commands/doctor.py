@@ -27,8 +27,10 @@ def doctor(slug: str) -> None:
     from plugin.store.migrating import is_up_to_date
     from plugin.store.opening import reading
     from webhooks.app import service_on
+    from webhooks.logs import configure_logs
 
     found = settings()
+    configure_logs(found.log_level)
     with database(found) as db:
         with reading(db) as conn:
             tables = examining.database(is_up_to_date(conn))
@@ -67,8 +69,23 @@ def _looked_at(service: "Service", community: "Community", found: "Settings") ->
         # It may have refused us just now: then not even its front page is asked for.
         is_refused = forum_of(service, community.id) is None
     yield examining.clock(None, "the forum refused us") if is_refused else _clock(community)
-    yield examining.pacing(community.platform, found.write_backs_per_minute)
+    yield examining.pacing(_per_minute(service, attached) or found.write_backs_per_minute)
     yield _mail(service, ourselves)
+
+
+def _per_minute(service: "Service", attached: "Attachment") -> int | None:
+    """Return how often a connected forum is asked in a minute at most; None for one that we only tell."""
+    from plugin.polling import FORUMS
+    from plugin.store.connections import settings_of
+    from plugin.store.opening import reading
+
+    community = attached.community
+    if not attached.is_connected or community.platform not in FORUMS:
+        return None
+    with reading(service.db) as conn:
+        setup = FORUMS[community.platform].setup_from(settings_of(conn, community.id))
+    per_minute: int = setup.per_minute
+    return per_minute
 
 
 def _address(attached: "Attachment", ourselves: "Ourselves") -> "Finding":
