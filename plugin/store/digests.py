@@ -42,14 +42,23 @@ def staff_address(conn: sa.Connection, user_id: int) -> str | None:
 
 
 def new_comments(conn: sa.Connection, community_ids: Collection[int], since: datetime) -> dict[int, int]:
-    """Return how many visible comments were written since a moment, of each discussion that has any."""
-    shown = (comments.c.community_id.in_(community_ids), comments.c.state == "visible", comments.c.created_at >= since)
+    """Return how many visible comments were written since a moment, of each discussion that has any.
+
+    What was read back is old news, also where it was written shortly before we were attached.
+    """
+    shown = (
+        comments.c.community_id.in_(community_ids),
+        comments.c.state == "visible",
+        comments.c.created_at >= since,
+        comments.c.source != "backfill",
+    )
     query = sa.select(comments.c.discussion_id, sa.func.count()).where(*shown).group_by(comments.c.discussion_id)
     return {discussion_id: count for discussion_id, count in conn.execute(query) if discussion_id is not None}
 
 
 def discussions_told_since(conn: sa.Connection, community_id: int, since: datetime) -> list[int]:
-    """Return the discussions of which a comment was told, changed or hidden since a moment."""
+    """Return the discussions of which a comment was told, changed or hidden since a moment; not what was read back."""
     news = sa.or_(comments.c.received_at >= since, comments.c.text_at >= since, comments.c.shown_at >= since)
-    query = sa.select(comments.c.discussion_id).where(comments.c.community_id == community_id, news).distinct()
+    ours = (comments.c.community_id == community_id, comments.c.source != "backfill")
+    query = sa.select(comments.c.discussion_id).where(*ours, news).distinct()
     return sorted(found for found in conn.scalars(query) if found is not None)
