@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from fake_discourse import ACCOUNT, KEY, FakeDiscourse, running
 from flask.testing import FlaskClient
 
@@ -21,6 +22,7 @@ from plugin.store.connections import save_connection
 from plugin.store.opening import reading, writing
 from plugin.store.staff import StaffRole
 from plugin.store.tables import backfills, comments, events, outbox, write_backs
+from webhooks.cli import main
 
 ONLY_ON = "sqlite"
 
@@ -118,7 +120,8 @@ def test_a_whole_forum_is_read_back_and_nobody_hears_of_it(
     # Once more reads what is new, and a comment that was read then is not told twice.
     today = datetime.now(UTC).isoformat()
     forum.post(forum.topic("A page of today"), "Words of today.", "member1", created_at=today, updated_at=today)
-    assert owner.run()[1].endswith(": 1 were new to us.")
+    out = owner.run()[1]
+    assert (" of The hub since " in out, out.endswith(": 1 were new to us.")) == (True, True)
 
 
 def test_a_refusal_ends_it_with_a_sentence_and_one_call(
@@ -134,8 +137,11 @@ def test_a_refusal_ends_it_with_a_sentence_and_one_call(
 
 
 def test_a_forum_that_is_away_for_a_while_is_waited_for(
-    forum: FakeDiscourse, service: Service, community: Community
+    forum: FakeDiscourse, service: Service, community: Community, environ: dict[str, str]
 ) -> None:
+    def asked_since(day: str) -> str:
+        return CliRunner().invoke(main, ["backfill", "hub", "--since", day], env=environ).output
+
     waits: list[float] = []
 
     def pause(seconds: float) -> None:
@@ -145,7 +151,9 @@ def test_a_forum_that_is_away_for_a_while_is_waited_for(
     forum.is_down = True
     assert list(read_back(service, community.id, pause=pause))[-1].found == COMMENTS
     assert waits == [5, 15, 60]
+    assert "with --again what is older too" in asked_since("2020-01-01")
     forum.is_down = True
     with pytest.raises(CannotRead, match="the forum answered 503"):
         list(read_back(service, community.id, again=True, pause=waits.append))
     assert sum(waits[3:]) >= 60 * 60
+    assert "A reading from the start is not finished: without --since it goes on" in asked_since("2020-01-01")

@@ -29,6 +29,7 @@ def backfill(slug: str, since: datetime | None, again: bool) -> None:
     """
     from plugin.backfilling import CannotRead, read_back
     from plugin.polling import FORUMS
+    from plugin.store.backfills import backfill_of
     from plugin.store.opening import reading
     from webhooks.app import service_on
     from webhooks.logs import configure_logs
@@ -38,6 +39,7 @@ def backfill(slug: str, since: datetime | None, again: bool) -> None:
     with database(found) as db:
         with reading(db) as conn:
             community = named(conn, slug)
+            before = backfill_of(conn, community.id)
         if community.platform not in FORUMS:
             raise click.ClickException(
                 f"{slug} is on {community.platform}, which has no interface to read: it has to tell us by itself."
@@ -45,6 +47,8 @@ def backfill(slug: str, since: datetime | None, again: bool) -> None:
         service = service_on(db, found)
         last: Backfill | None = None
         from_then = since.replace(tzinfo=UTC) if since else None
+        if from_then and before and not again:
+            _check_since(from_then, before)
         try:
             with _progress(community.name) as bar:
                 for last in read_back(service, community.id, since=from_then, again=again):
@@ -58,7 +62,26 @@ def backfill(slug: str, since: datetime | None, again: bool) -> None:
         finally:
             service.jobs.close()
     read, new = (last.read, last.found) if last else (0, 0)
-    click.echo(f"Read {read:,} contributions of {community.name}: {new:,} were new to us.")
+    part = f" since {_day(last.since)}" if last and last.since else ""
+    click.echo(f"Read {read:,} contributions of {community.name}{part}: {new:,} were new to us.")
+
+
+def _check_since(since: datetime, before: "Backfill") -> None:
+    """Stop with a sentence where an earlier reading would have its way instead."""
+    if before.finished_at is None and since != before.since:
+        part = f"since {_day(before.since)}" if before.since else "from the start"
+        raise click.ClickException(
+            f"A reading {part} is not finished: without --since it goes on, with --again one begins anew."
+        )
+    if before.finished_at and since < before.started_at:
+        raise click.ClickException(
+            f"It was read back on {_day(before.started_at)}: without --since what is newer is read, "
+            "with --again what is older too."
+        )
+
+
+def _day(at: datetime) -> str:
+    return f"{at.day} {at:%B %Y}"
 
 
 def _so_far(last: "Backfill | None") -> str:
