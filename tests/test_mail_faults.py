@@ -39,7 +39,7 @@ ONLY_ON = "sqlite"
 
 PHASES = ("connect", "MAIL", "RCPT", "DATA")
 # What the server does, and whether that is the end of it. `drop` hangs up, `hang` never answers, `garbage` is no
-# answer at all, `late` does what was asked and says so when the client has left.
+# answer at all, `late` does what was asked and says so when the client has left, `drip` says a letter now and then.
 MODES = {
     "421": False,
     "450": False,
@@ -53,9 +53,11 @@ MODES = {
     "hang": False,
     "garbage": False,
     "late": False,
+    "drip": False,
 }
 # Seconds of the tests: what a client waits, and how much later a late answer comes.
 PATIENCE = 0.15
+LONGEST = 0.6
 LATE = 0.25
 # The server is well again after this many bad turns.
 BAD_TURNS = 1
@@ -87,7 +89,10 @@ class Server:
             self.keep(envelope)
         if self.mode in ("hang", "late"):
             await asyncio.sleep(LATE)
-        if self.mode in ("drop", "hang"):
+        while self.mode == "drip" and not smtp.transport.is_closing():
+            smtp.transport.write(b"2")
+            await asyncio.sleep(PATIENCE / 3)
+        if self.mode in ("drop", "hang", "drip"):
             smtp.transport.abort()
         elif self.mode == "garbage":
             await smtp.push("?? not an answer")
@@ -230,8 +235,10 @@ def impatience(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("mode", MODES)
 def test_nothing_is_lost_and_nothing_goes_twice_but_in_the_declared_window(
-    stage: Service, server: Server, mode: str, phase: str
+    stage: Service, server: Server, mode: str, phase: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if mode == "drip":
+        monkeypatch.setattr(email, "LONGEST", LONGEST)
     clock, permanent = Clock(), MODES[mode]
     server.phase, server.mode, server.turns = phase, mode, BAD_TURNS
     service = posted(stage, clock)

@@ -3,7 +3,9 @@
 import contextlib
 import os
 import smtplib
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,8 +15,12 @@ from pathlib import Path
 
 import css_inline
 
-# Seconds for one attempt: a mail server that hangs must not hold the others up (HARDENING, section 3).
+# Seconds for one answer: a mail server that hangs must not hold the others up (HARDENING, section 3).
 PATIENCE = 30
+# And for all of them together: one that says a letter every few seconds never hangs.
+LONGEST = 120
+# What a mail server greets with that takes mail.
+READY = 220
 
 
 class DeliveryError(Exception):
@@ -101,7 +107,11 @@ def greet(post: Post) -> None:
 
 
 def _unreached(error: Exception, *, is_unsure: bool) -> DeliveryError:
-    fact = f"the mail server could not be reached ({type(error).__name__})"
+    fact = (
+        f"the mail server took longer than {LONGEST} seconds"
+        if isinstance(error, _TooLong)
+        else f"the mail server could not be reached ({type(error).__name__})"
+    )
     return DeliveryError(fact, permanent=False, is_unsure=is_unsure)
 
 
@@ -140,21 +150,78 @@ def _file(post: Post, mail: Mail, message: EmailMessage) -> None:
     os.replace(draft, post.folder / name)
 
 
+class _TooLong(OSError):  # noqa: N818 - named for the fact
+    """The whole conversation with a mail server took longer than it may."""
+
+
+class _Conversation(smtplib.SMTP):
+    """A conversation that another thread can end, whatever it waits for: a name, an encryption, an answer."""
+
+    is_over = False
+    line: socket.socket | None = None
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        # smtplib's own place to connect at. The line is kept beside it: under TLS the socket becomes another one.
+        found = socket.create_connection((host, port), timeout)
+        self.line = found.dup()
+        if self.is_over:
+            self.hang_up()
+        return found
+
+    def hang_up(self) -> None:
+        """End it now: whoever waits for an answer has an error instead."""
+        self.is_over = True
+        if self.line:
+            with contextlib.suppress(OSError):
+                self.line.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Let go of both ends."""
+        super().close()
+        if self.line:
+            self.line.close()
+
+
+class _SealedConversation(smtplib.SMTP_SSL, _Conversation):
+    """The same, encrypted from its first byte."""
+
+
 @contextlib.contextmanager
 def _server(post: Post) -> Iterator[smtplib.SMTP]:
-    host = post.host or ""
     context = ssl.create_default_context()
     if post.security == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(host, post.port, timeout=PATIENCE, context=context)
+        server: _Conversation = _SealedConversation(timeout=PATIENCE, context=context)
     else:
-        server = smtplib.SMTP(host, post.port, timeout=PATIENCE)
+        server = _Conversation(timeout=PATIENCE)
+    clock = threading.Timer(LONGEST, server.hang_up)
+    clock.daemon = True
+    clock.start()
     try:
+        with _talking(server, post, context):
+            yield server
+    except (smtplib.SMTPException, OSError):
+        # Half of an answer is none.
+        if server.is_over:
+            raise _TooLong from None
+        raise
+    finally:
+        clock.cancel()
+
+
+@contextlib.contextmanager
+def _talking(server: smtplib.SMTP, post: Post, context: ssl.SSLContext) -> Iterator[None]:
+    try:
+        # Its name is needed to check the certificate with, and is set only where it connects at once.
+        server._host = post.host or ""  # type: ignore[attr-defined]
+        code, _ = server.connect(post.host or "", post.port)
+        if code != READY:
+            raise smtplib.SMTPConnectError(code, "")
         if post.security == "starttls":
             server.starttls(context=context)
         if post.user and post.password:
             server.login(post.user, post.password)
         try:
-            yield server
+            yield
         except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused):
             _say_goodbye(server)
             raise
