@@ -127,34 +127,16 @@ def tell_step(service: Service, conn: sa.Connection, item: Item) -> None:
 
 
 def tell_staff(service: Service, conn: sa.Connection, kind: MailKind, item: Item, user_id: int, occasion: str) -> None:
-    """Put up a mail without words about one insight: `assigned`, `reopened` or `routed`, once for each occasion."""
-    recipient = f"{STAFF}{user_id}"
-    waiting = put_out(
-        conn,
-        community_id=item.community_id,
-        insight_id=item.id,
-        kind=kind,
-        recipient=recipient,
-        message_id=_message_id(service, f"insight-{item.id}-{kind}-{occasion}", recipient),
-        at=datetime.now(UTC),
-    )
-    _put(service, conn, waiting)
+    """Put up a mail without words about one insight (`assigned`, `reopened`, `woken`, `routed`): one an occasion."""
+    about = f"insight-{item.id}-{kind}-{occasion}"
+    _put_to_staff(service, conn, item.community_id, user_id, kind, about, datetime.now(UTC), insight_id=item.id)
 
 
 def put_desk_digest(
     service: Service, conn: sa.Connection, community_id: int, user_id: int, period: str, at: datetime
 ) -> None:
     """Put up an editor's digest; of the same period there is one."""
-    recipient = f"{STAFF}{user_id}"
-    waiting = put_out(
-        conn,
-        community_id=community_id,
-        kind="desk_digest",
-        recipient=recipient,
-        message_id=_message_id(service, f"desk-digest-{period}-{user_id}", recipient),
-        at=at,
-    )
-    _put(service, conn, waiting)
+    _put_to_staff(service, conn, community_id, user_id, "desk_digest", f"desk-digest-{period}-{user_id}", at)
 
 
 def try_again(service: Service, conn: sa.Connection, failed: Waiting, at: datetime) -> bool:
@@ -256,16 +238,8 @@ def tell_of_reply(
 
 def put_digest(service: Service, conn: sa.Connection, community_id: int, user_id: int, week: str) -> None:
     """Put up the letter of a week to one of the staff; of the same week there is one."""
-    recipient = f"staff:{user_id}"
-    waiting = put_out(
-        conn,
-        community_id=community_id,
-        kind="digest",
-        recipient=recipient,
-        message_id=_message_id(service, f"digest-{week}-{user_id}", recipient),
-        at=datetime.now(UTC),
-    )
-    _put(service, conn, waiting)
+    about = f"digest-{week}-{user_id}"
+    _put_to_staff(service, conn, community_id, user_id, "digest", about, datetime.now(UTC))
 
 
 def ask_address(
@@ -311,6 +285,30 @@ def give_up(service: Service, subject: str) -> None:
 def _put(service: Service, conn: sa.Connection, waiting: Waiting | None, *, delay: float = 0) -> None:
     if waiting:
         service.jobs.enqueue(conn, "send_mail", f"{waiting.id}.{waiting.round}", queue="mail", delay=delay)
+
+
+def _put_to_staff(
+    service: Service,
+    conn: sa.Connection,
+    community_id: int,
+    user_id: int,
+    kind: MailKind,
+    about: str,
+    at: datetime,
+    *,
+    insight_id: int | None = None,
+) -> None:
+    recipient = f"{STAFF}{user_id}"
+    waiting = put_out(
+        conn,
+        community_id=community_id,
+        insight_id=insight_id,
+        kind=kind,
+        recipient=recipient,
+        message_id=_message_id(service, about, recipient),
+        at=at,
+    )
+    _put(service, conn, waiting)
 
 
 def _put_webhook(

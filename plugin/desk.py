@@ -17,6 +17,7 @@ from plugin.store import desk
 from plugin.store.addresses import address_of
 from plugin.store.audit import record
 from plugin.store.desk import Item
+from plugin.store.desk_letters import DIGESTS, wish_of
 from plugin.store.insights import author_of
 from plugin.store.outbox import STAFF
 from plugin.store.staff import may_edit
@@ -99,10 +100,8 @@ def reply(service: Service, conn: sa.Connection, insight_id: int, text: str, act
     """Answer the author of an insight: it stands on their own page. Return the reply's id."""
     item = _item(conn, insight_id)
     _said("reply", text, LONGEST_REPLY)
-    if actor.seen is not None and actor.seen != item.version:
-        raise desk.Stale(item)
+    desk.changed(conn, item, actor.seen)
     new = desk.add_reply(conn, service.vault, item.id, text, by=actor.by, at=actor.at)
-    desk.changed(conn, item, None)
     _record(service, conn, item, actor, "replied", None, {"reply": text})
     return new
 
@@ -141,13 +140,15 @@ def reopen(service: Service, conn: sa.Connection, insight_id: int, *, by: str, a
     item = _item(conn, insight_id)
     if item.into_id is not None:
         item = _item(conn, item.into_id)
-    actor = Actor(by, at)
-    if item.is_snoozed:
+    actor, slept = Actor(by, at), item.is_snoozed
+    if slept:
         item = wake(service, conn, item.id, actor)
     step = Step("reopened", at)
     try:
         check_step(item.state, step)
     except NotAllowed:
+        if slept:
+            _tell_of_waking(service, conn, item, at)
         return item
     reopened = _take(service, conn, item, step, actor)
     if reopened.assignee_id is not None:
@@ -189,6 +190,14 @@ def _tell(service: Service, conn: sa.Connection, item: Item, step: Step) -> None
     address = address_of(conn, service.vault, author_id)
     if address and address.verified_at and address.frequency == "each":
         tell_contributor(service, conn, community_id, author_id)
+
+
+def _tell_of_waking(service: Service, conn: sa.Connection, item: Item, at: datetime) -> None:
+    """Tell whoever has it: in their digest where they chose one, by a mail of its own where they did not."""
+    desk.note_waking(conn, item.id, at)
+    wish = wish_of(conn, item.assignee_id) if item.assignee_id is not None else None
+    if item.assignee_id is not None and not (wish and wish.frequency in DIGESTS):
+        tell_staff(service, conn, "woken", item, item.assignee_id, str(item.version))
 
 
 def _change(service: Service, conn: sa.Connection, item: Item, actor: Actor, act: str, **values: Any) -> Item:
@@ -244,4 +253,8 @@ ACTS: Mapping[str, str] = {
     "receiver_added": "added a receiver",
     "receiver_removed": "took a receiver away",
     "receiver_resumed": "let a receiver be told again",
+    "view_saved": "kept a view",
+    "view_removed": "let go of a view",
+    "desk_letter_chosen": "chose how to hear of insights",
+    "weekly_letter_chosen": "chose whether to get the letter of the week",
 }

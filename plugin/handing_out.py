@@ -15,7 +15,7 @@ from plugin.service import Service
 from plugin.store.addresses import Frequency
 from plugin.store.communities import Community, community_by_id
 from plugin.store.desk import Item, item_of
-from plugin.store.desk_letters import wishes_for
+from plugin.store.desk_letters import DIGESTS, wishes_for
 from plugin.store.opening import writing
 from plugin.store.receivers import receiver_by_id
 from plugin.store.routes import facts_of, rules_of
@@ -47,7 +47,7 @@ def give_up(_service: Service, _subject: str) -> None:
 def send_desk_digests(service: Service, at: datetime) -> None:
     """Put up each digest whose hour has come; one that was missed comes with the next full hour."""
     with writing(service.db, patient=True) as conn:
-        for wish in wishes_for(conn, ["daily", "weekly"]):
+        for wish in wishes_for(conn, DIGESTS):
             theirs = communities_open_to(conn, wish.user_id, "editor")
             if not theirs:
                 continue

@@ -21,7 +21,7 @@ from plugin.store.balances import roles_in_discussions
 from plugin.store.communities import Community, community_by_id
 from plugin.store.consents import receipts_for
 from plugin.store.desk import item_of
-from plugin.store.desk_letters import counts_by_state, laid_between, wish_of
+from plugin.store.desk_letters import DIGESTS, counts_by_state, laid_between, wish_of, woken_between
 from plugin.store.digests import new_comments, staff_address, wants_digest
 from plugin.store.discussions import discussions_of
 from plugin.store.insights import StoredInsight, insight_by_id, on_desk
@@ -207,19 +207,23 @@ def _desk_digest(service: Service, conn: sa.Connection, waiting: Waiting) -> Wri
     user_id = int(waiting.recipient.removeprefix(STAFF))
     address, wish = staff_address(conn, user_id), wish_of(conn, user_id)
     theirs = [one.id for one in communities_open_to(conn, user_id, "editor")]
-    if address is None or wish is None or wish.frequency not in ("daily", "weekly") or not theirs:
+    if address is None or wish is None or wish.frequency not in DIGESTS or not theirs:
         return Withheld("nobody wants it any longer")
     lines = _desk_lines(service, conn, waiting, user_id)
-    if not lines:
+    woken_ids = woken_between(conn, theirs, user_id, wish.told_up_to, digest_ends(conn, waiting))
+    woken = _lines_of(service, conn, woken_ids)
+    if not lines and not woken:
         return Withheld("there is nothing new to tell")
     counts = counts_by_state(conn, theirs)
     about = {
         "lines": lines,
+        "woken": woken,
         "counts": [(meaning.label, counts[state]) for state, meaning in MEANINGS.items() if counts[state]],
         "desk_url": f"{service.public_url}/desk/",
         "mails_url": f"{service.public_url}/desk/mails",
     }
-    return Written(address, str(len(lines)), about)
+    new = str(len(lines) or "none")
+    return Written(address, f"{new}, and {len(woken)} that woke" if woken else new, about)
 
 
 def _desk_lines(service: Service, conn: sa.Connection, waiting: Waiting, user_id: int) -> list[DeskLine]:
@@ -228,9 +232,13 @@ def _desk_lines(service: Service, conn: sa.Connection, waiting: Waiting, user_id
     if wish is None or not theirs:
         return []
     new = laid_between(conn, theirs, wish.told_up_to, digest_ends(conn, waiting))
+    return _lines_of(service, conn, new)
+
+
+def _lines_of(service: Service, conn: sa.Connection, insight_ids: list[int]) -> list[DeskLine]:
     return [
         _desk_line(service, found)
-        for found in on_desk(conn, service.vault, new)
+        for found in on_desk(conn, service.vault, insight_ids)
         if not isinstance(basis_on_desk(found.sending), Withheld)
     ]
 
@@ -398,5 +406,6 @@ LETTERS: dict[MailKind, Letter] = {
     "desk_digest": Letter("desk_digest", "New insights: {title}", _desk_digest),
     "assigned": Letter("about_item", "Yours to look at: {title}", _about_an_item),
     "reopened": Letter("about_item", "Open again: {title}", _about_an_item),
+    "woken": Letter("about_item", "Somebody has answered: {title}", _about_an_item),
     "routed": Letter("about_item", "Please look at the desk: {title}", _about_an_item),
 }

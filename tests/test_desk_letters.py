@@ -16,7 +16,7 @@ from plugin.desk import Actor
 from plugin.handing_out import period_begun, send_desk_digests, wake_sleepers
 from plugin.outcomes import Step
 from plugin.service import Service
-from plugin.store.audit import entries
+from plugin.store.audit import entries, first_broken
 from plugin.store.communities import Community
 from plugin.store.desk_letters import set_wish
 from plugin.store.opening import reading, writing
@@ -48,6 +48,9 @@ def test_a_digest_comes_once_a_day_with_what_is_new_and_its_copies_are_called_ba
     editor = sign_in("editor")
     press(editor, "/desk/mails", frequency="daily", hour="7")
     assert 'value="daily" checked' in editor.get("/desk/mails").text
+    with reading(service.db) as conn:
+        assert len(entries(conn, None, act="desk_letter_chosen")) == 1
+        assert first_broken(conn, service.vault) is None
     forum.posted(DAD, "1")
     forum.posted(NURSE, "2")
     worker()
@@ -139,6 +142,28 @@ def test_who_wants_each_gets_each_until_they_leave_and_hears_of_what_is_theirs_i
         desk.assign(service, conn, 1, ann, Actor(f"staff:{ann}", now))
     worker()
     assert len(inbox.mails) == 4
+    # What sleeps is woken by somebody who asks: by a mail of its own, or in the digest of who chose one.
+    with writing(service.db) as conn:
+        desk.snooze(service, conn, 1, None, Actor(f"staff:{ann}", now))
+    forum.posted("How did you do that there?", "3", at=minute(3), comment={"parent_id": "1"})
+    worker()
+    assert (len(inbox.mails), inbox.mails[-1]["Subject"]) == (5, f"Somebody has answered: {TITLE}")
+    assert "no longer asleep" in words_of(inbox.mails[-1])
+    assert "do that there" not in words_of(inbox.mails[-1])
+    with writing(service.db) as conn:
+        set_wish(conn, ann, "daily", 8, datetime.now(UTC))
+        desk.snooze(service, conn, 1, None, Actor(f"staff:{ann}", now))
+    forum.posted("How did you do that again?", "4", at=minute(4), comment={"parent_id": "1"})
+    worker()
+    assert len(inbox.mails) == 5
+    for days in (1, 2):
+        send_desk_digests(service, now + timedelta(days=days, hours=1))
+        worker()
+    assert (len(inbox.mails), inbox.mails[-1]["Subject"]) == (6, "New insights: none, and 1 that woke")
+    for kind in ("plain", "html"):
+        assert "no longer asleep" in words_of(inbox.mails[-1], kind)
+        assert "/desk/insights/1" in words_of(inbox.mails[-1], kind)
+        assert "chart by the bed" not in words_of(inbox.mails[-1], kind)
     with writing(service.db) as conn:
         desk.snooze(service, conn, 1, now + timedelta(days=1), Actor("staff:1", now))
     wake_sleepers(service, now + timedelta(days=1))

@@ -156,7 +156,9 @@ def test_the_filter_lives_in_the_address_and_what_means_nothing_in_it_is_said(
     assert shown(editor.get("/desk/?words=tablets").text) == [danger]
 
 
-def test_a_view_is_kept_shared_and_let_go_by_who_made_it(forum: Forum, community: Community, sign_in) -> None:
+def test_a_view_is_kept_shared_and_let_go_by_who_made_it(
+    forum: Forum, service: Service, community: Community, sign_in
+) -> None:
     editor, other = sign_in("editor"), sign_in("admin")
     page = editor.get("/desk/?type=carer&age=month").text
     for name, whose in (("My carers", "own"), ("Carers lately", "hub")):
@@ -177,6 +179,12 @@ def test_a_view_is_kept_shared_and_let_go_by_who_made_it(forum: Forum, community
     assert act(other, theirs, remove[0]).status_code == 404
     assert [act(editor, mine, one).status_code for one in remove] == [303, 303]
     assert "Carers lately" not in other.get("/desk/").text
+    with reading(service.db) as conn:
+        assert [one.act for one in entries(conn, None) if one.subject.startswith("view:")] == [
+            *["view_removed"] * 2,
+            *["view_saved"] * 2,
+        ]
+    assert "let go of a view" in other.get("/desk/trail/").text
 
 
 def test_insights_are_found_again_after_what_they_were_found_by_was_lost(

@@ -12,6 +12,7 @@ from forum import Forum
 from mail_server import Inbox, words_of
 from plugin.digests import note_discussions, send_digests
 from plugin.service import Service
+from plugin.store.audit import entries, first_broken
 from plugin.store.communities import Community, change_community
 from plugin.store.opening import reading, writing
 from plugin.store.tables import outbox, write_backs
@@ -59,6 +60,12 @@ def test_a_moderator_asks_for_the_letter_and_reads_figures_on_monday(
         assert "blood thinner" not in words
         assert "Member 1" not in words
     press(moderator, "no")
+    with reading(service.db) as conn:
+        assert len(entries(conn, None, act="weekly_letter_chosen")) == 2
+        assert first_broken(conn, service.vault) is None
+    # And a program of theirs may read the figures: the way to its token is on their page.
+    assert moderator.get("/moderators/").text.count('href="/desk/tokens/"') == 1
+    assert moderator.get("/desk/tokens/").status_code == 200
     send_digests(service, MONDAY + timedelta(days=7))
     worker()
     assert len([mail for mail in inbox.mails if mail["Subject"] == "Your discussions this week"]) == 1

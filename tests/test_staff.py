@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from plugin.service import Service
+from plugin.store.audit import entries, first_broken
 from plugin.store.communities import Community, add_community, community_by_id
 from plugin.store.opening import reading, writing
 from plugin.store.staff import (
@@ -221,6 +222,10 @@ def test_somebody_who_chose_a_password_signs_in_with_it(app: Flask, service: Ser
     assert try_password(client, "wrong words") == 200
     assert try_password(client, PASSWORD, EMAIL.upper()) == 302
     assert client.get("/test-room").status_code == 200
+    # Once: the link that came before is told of as a link, and a wrong password is no sign-in.
+    with reading(service.db) as conn:
+        assert [one.act for one in entries(conn, None)] == ["signed in by password", "signed in"]
+        assert first_broken(conn, service.vault) is None
 
 
 def test_a_password_is_kept_as_argon2id_above_the_owasp_floor(app: Flask, service: Service) -> None:

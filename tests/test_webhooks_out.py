@@ -24,6 +24,7 @@ from plugin.desk import Actor
 from plugin.outcomes import Step
 from plugin.routing import Conditions, Rule, Target
 from plugin.service import Service
+from plugin.store.audit import entries
 from plugin.store.communities import Community, change_community, community_by_id
 from plugin.store.consents import give
 from plugin.store.opening import reading, writing
@@ -210,6 +211,13 @@ def test_what_a_program_does_not_take_comes_again_under_the_same_id_and_a_refusa
     assert "removed" in removed.output
     with reading(service.db) as conn:
         assert receivers_of(conn, [community.id]) == []
+        told = [(one.act, one.by) for one in entries(conn, [community.id]) if one.subject == "receiver:1"]
+    assert told == [
+        ("receiver_removed", "operator"),
+        ("receiver_resumed", told[1][1]),
+        ("receiver_added", "operator"),
+    ]
+    assert CliRunner().invoke(main, ["audit", "check"], catch_exceptions=False).exit_code == 0
 
 
 def test_what_may_have_arrived_is_called_back_when_its_author_says_no_meanwhile(

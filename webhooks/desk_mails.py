@@ -97,8 +97,20 @@ def choose() -> ResponseReturnValue:
     frequency, hour = request.form.get("frequency", ""), request.form.get("hour", default=HOUR, type=int)
     if frequency not in FREQUENCIES or not 0 <= hour <= 23:
         abort(400)
+    now, who = datetime.now(UTC), f"{STAFF}{current_user.id}"
     with writing(service().db) as conn:
-        set_wish(conn, current_user.id, frequency, hour, datetime.now(UTC))
+        before = wish_of(conn, current_user.id)
+        set_wish(conn, current_user.id, frequency, hour, now)
+        record(
+            conn,
+            service().vault,
+            by=who,
+            act="desk_letter_chosen",
+            subject=who,
+            at=now,
+            before={"frequency": before.frequency, "hour": before.hour} if before else None,
+            after={"frequency": frequency, "hour": hour},
+        )
     return redirect(url_for("desk_mails.mails", saved=1), 303)
 
 
@@ -357,6 +369,7 @@ WHAT: dict[MailKind, str] = {
     "enclosed": "A copy in a digest",
     "assigned": "That an insight was given to somebody",
     "reopened": "That an insight is open again",
+    "woken": "That an insight is no longer asleep",
     "routed": "That something urgent is on the desk",
     "insight.new": "A webhook: a new insight",
     "insight.step": "A webhook: a step of an insight",

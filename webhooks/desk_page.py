@@ -383,6 +383,7 @@ MAILS = {
     "enclosed": "The insight, in a digest",
     "assigned": "That it was given to them",
     "reopened": "That it was reopened",
+    "woken": "That it is no longer asleep",
     "routed": "That a rule hands it to them",
     "insight.new": "The insight",
     "insight.step": "What became of it",

@@ -210,6 +210,7 @@ ACTS: Mapping[str, str] = {
     "token made": "made a token",
     "token removed": "removed a token",
     "signed in": "signed in by a link",
+    "signed in by password": "signed in by password",
     "link made": "made a sign-in link",
     "staff added": "gave somebody a role",
     "staff removed": "removed an account",

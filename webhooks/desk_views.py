@@ -6,6 +6,7 @@ from flask import abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from plugin.store.audit import record
 from plugin.store.opening import writing
 from plugin.store.saved_views import LONGEST_NAME, remove_view, save_view
 from plugin.wording import one_line
@@ -27,9 +28,19 @@ def keep_view() -> ResponseReturnValue:
     if not name or len(name) > LONGEST_NAME:
         sentence = f"Please give the view a name of up to {LONGEST_NAME} characters."
         return list_page(Report(error=sentence, where="name", typed=request.form.to_dict())), 422
-    filters = filters_here()
+    filters, community_id, now = filters_here(), shared.get(whose), datetime.now(UTC)
     with writing(service().db) as conn:
-        save_view(conn, current_user.id, name, filters.query, community_id=shared.get(whose), at=datetime.now(UTC))
+        new = save_view(conn, current_user.id, name, filters.query, community_id=community_id, at=now)
+        record(
+            conn,
+            service().vault,
+            by=f"staff:{current_user.id}",
+            act="view_saved",
+            subject=f"view:{new}",
+            at=now,
+            community_id=community_id,
+            after={"name": name, "query": filters.query},
+        )
     return redirect(url_for("editors.insights", **filters.page, _anchor="views"), 303)  # type: ignore[arg-type]
 
 
@@ -40,4 +51,6 @@ def let_view_go(view_id: int) -> ResponseReturnValue:
     with writing(service().db) as conn:
         if not remove_view(conn, current_user.id, view_id):
             abort(404)
+        by = f"staff:{current_user.id}"
+        record(conn, service().vault, by=by, act="view_removed", subject=f"view:{view_id}", at=datetime.now(UTC))
     return redirect(url_for("editors.insights", **filters_here().page, _anchor="views"), 303)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from plugin.letters import copy_of
+from plugin.store.audit import record
 from plugin.store.communities import Community
 from plugin.store.digests import set_digest
 from plugin.store.discussions import StoredDiscussion, discussion_by_id
@@ -41,8 +42,11 @@ def discussions_as_json() -> Response:
 @staff_only("moderator")
 def digest() -> ResponseReturnValue:
     """Ask for the letter a week, or end it."""
+    now, who = datetime.now(UTC), f"staff:{current_user.id}"
+    after = {"wanted": request.form.get("wanted") == "yes"}
     with writing(service().db) as conn:
-        set_digest(conn, current_user.id, request.form.get("wanted") == "yes", datetime.now(UTC))
+        set_digest(conn, current_user.id, after["wanted"], now)
+        record(conn, service().vault, by=who, act="weekly_letter_chosen", subject=who, at=now, after=after)
     return redirect(url_for("moderators.discussions", _anchor="digest"), 303)
 
 

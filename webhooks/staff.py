@@ -1,7 +1,7 @@
 """Staff sign in here, and every page of theirs says whom it is for."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user, user_logged_out
-from flask_security import Security, SQLAlchemySessionUserDatastore, login_user
+from flask_security import Security, SQLAlchemySessionUserDatastore, login_user, user_authenticated
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.orm import scoped_session, sessionmaker
 
@@ -59,6 +59,7 @@ def init_staff(app: Flask) -> None:
     for endpoint, audience in AUDIENCES.items():
         declared(app.view_functions[endpoint], audience)
     user_logged_out.connect(_sign_out_everywhere, app)
+    user_authenticated.connect(_record_password, app)
     app.register_error_handler(CSRFError, _stale_page)
     app.register_blueprint(staff)
     _limit_guessing(app)
@@ -178,6 +179,17 @@ def _sign_out_everywhere(_app: Flask, user: Any = None, **_more: Any) -> None:
     if user is not None and user.is_authenticated:
         with writing(service().db) as conn:
             end_sessions(conn, user.id)
+
+
+def _record_password(app: Flask, user: Any, authn_via: Iterable[str] | None = None, **_more: Any) -> None:
+    # A link is recorded where it is used up, in the same transaction.
+    if "password" not in (authn_via or ()):
+        return
+    # A password that was hashed anew is not yet written, and SQLite has one writer at a time.
+    app.extensions["security"].datastore.commit()
+    who = f"staff:{user.id}"
+    with writing(service().db) as conn:
+        record(conn, service().vault, by=who, act="signed in by password", subject=who, at=datetime.now(UTC))
 
 
 def _limit_guessing(app: Flask) -> None:

@@ -97,6 +97,11 @@ def changed(conn: sa.Connection, item: Item, seen: int | None, **values: Any) ->
     return Item(**(asdict(item) | new))
 
 
+def note_waking(conn: sa.Connection, insight_id: int, at: datetime) -> None:
+    """Write down when somebody's words brought an insight back that slept."""
+    conn.execute(sa.update(insights).where(insights.c.id == insight_id).values(woken_at=at))
+
+
 def put_on_desk(conn: sa.Connection, insight_id: int, at: datetime) -> bool:
     """Lay an insight on the desk, and return whether it is there for the first time."""
     fresh = sa.and_(insights.c.id == insight_id, insights.c.on_desk_at.is_(None))

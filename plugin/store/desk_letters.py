@@ -12,6 +12,9 @@ from plugin.store.addresses import Frequency
 from plugin.store.opening import insert_into
 from plugin.store.tables import comments, desk_letters, insights
 
+# Who chose one of these hears of everything at their hour.
+DIGESTS: tuple[Frequency, ...] = ("daily", "weekly")
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -57,6 +60,19 @@ def laid_between(conn: sa.Connection, community_ids: Collection[int], after: dat
             insights.c.on_desk_at <= until,
             comments.c.source != "backfill",
         )
+    )
+    return list(conn.scalars(query.order_by(insights.c.id)))
+
+
+def woken_between(
+    conn: sa.Connection, community_ids: Collection[int], user_id: int, after: datetime, until: datetime
+) -> list[int]:
+    """Return what is somebody's and was brought back by a reply or an edit after a moment and until another."""
+    query = sa.select(insights.c.id).where(
+        insights.c.assignee_id == user_id,
+        insights.c.community_id.in_(community_ids),
+        insights.c.woken_at > after,
+        insights.c.woken_at <= until,
     )
     return list(conn.scalars(query.order_by(insights.c.id)))
 

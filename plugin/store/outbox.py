@@ -12,7 +12,8 @@ from plugin.store.tables import outbox
 
 # About an insight: forward, urgent, recall. To its author: news of it, reply (an answer is there), verify (an address),
 # link (to their own page).
-# To one of the staff: digest, desk_digest, and what is about one insight: assigned, reopened, routed. A copy that a
+# To one of the staff: digest, desk_digest, and what is about one insight: assigned, reopened, woken,
+# routed. A copy that a
 # desk_digest held is `enclosed`: a row of its own, so that it can be called back. To a program: its event's name.
 MailKind = Literal[
     "forward",
@@ -27,6 +28,7 @@ MailKind = Literal[
     "enclosed",
     "assigned",
     "reopened",
+    "woken",
     "routed",
     "insight.new",
     "insight.step",
@@ -290,6 +292,7 @@ AGAIN: dict[MailKind, tuple[Status, ...]] = {
     "enclosed": (),
     "assigned": (),
     "reopened": (),
+    "woken": (),
     "routed": (),
     "insight.new": ("withheld", "recalled"),
     "insight.step": (),

@@ -42,11 +42,13 @@ def views_for(conn: sa.Connection, user_id: int, community_ids: Collection[int])
 
 def save_view(
     conn: sa.Connection, user_id: int, name: str, query: str, *, community_id: int | None, at: datetime
-) -> None:
-    """Keep a filter under a name, in place of what this editor had under it."""
+) -> int:
+    """Keep a filter under a name, in place of what this editor had under it, and return its id."""
     row = {"query": query, "community_id": community_id, "at": at}
     insert = insert_into(conn, saved_views).values(user_id=user_id, name=name, **row)
-    conn.execute(insert.on_conflict_do_update(index_elements=["user_id", "name"], set_=row))
+    kept = insert.on_conflict_do_update(index_elements=["user_id", "name"], set_=row)
+    new: int = conn.execute(kept.returning(saved_views.c.id)).scalar_one()
+    return new
 
 
 def remove_view(conn: sa.Connection, user_id: int, view_id: int) -> bool:

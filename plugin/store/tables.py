@@ -233,6 +233,8 @@ insights = sa.Table(
     # Out of the way until then, or until a reply to the comment; `is_snoozed` without a moment: until a reply only.
     sa.Column("is_snoozed", sa.Boolean, nullable=False, server_default=sa.false()),
     _when("snoozed_until", nullable=True),
+    # When a reply or an edit last brought it back from there, for whoever has it and reads a digest.
+    _when("woken_at", nullable=True),
     sa.Index("ix_insights_desk", "community_id", "is_snoozed", "state", "on_desk_at"),
     sa.Index("ix_insights_urgent", "community_id", "is_urgent", "state"),
     sa.Index("ix_insights_found", "community_id", "found_at"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webhooks.cli import Commands
-from webhooks.commands.starting import database, settings
+from webhooks.commands.starting import database, record_command, settings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -32,9 +32,11 @@ def add(slug: str, name: str, url: str) -> None:
         if mistake := address_mistake(url, community.private_host):
             raise click.BadParameter(mistake, param_hint="URL")
         try:
-            add_receiver(conn, found.vault(), community.id, name, url, secret, datetime.now(UTC))
+            new = add_receiver(conn, found.vault(), community.id, name, url, secret, datetime.now(UTC))
         except NotAllowed as wrong:
             raise click.ClickException(str(wrong)) from None
+        after = {"name": name, "url": url}
+        record_command(conn, found, "receiver_added", f"receiver:{new}", community_id=community.id, after=after)
     click.echo(f"{name} is added. Nothing goes to it before a rule says so: {found.public_url}/desk/routes/{slug}\n")
     click.echo("What it gets is signed with this secret, which is not shown again:\n")
     click.echo(f"    {secret}")
@@ -62,12 +64,14 @@ def remove(slug: str, name: str) -> None:
     from plugin.store.opening import writing
     from plugin.store.receivers import receivers_of, remove_receiver
 
-    with database(settings()) as db, writing(db) as conn:
+    told = settings()
+    with database(told) as db, writing(db) as conn:
         community = _named(conn, slug)
         found = next((one for one in receivers_of(conn, [community.id]) if one.name == name), None)
         if found is None:
             raise click.ClickException("There is no such receiver. `manyvoices receivers list` shows them.")
         remove_receiver(conn, community.id, found.id)
+        record_command(conn, told, "receiver_removed", f"receiver:{found.id}", community_id=community.id)
     click.echo("The receiver is removed.")
 
 
