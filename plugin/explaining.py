@@ -51,7 +51,7 @@ def explanation_of(text: str, *, vocabulary: Vocabulary | None = None) -> Explan
     findings = tuple(_finding(one, copy.evidence(one.start, one.end), one in kept) for one in found)
     if not found:
         findings = tuple(_learned_finding(tag) for tag in tags_of_reading(reading, vocabulary) if tag.evidence)
-    tried = tuple(dict.fromkeys(frame.id for frame, _, _ in default_grammar().tried_on(copy.text)))
+    tried = tuple(dict.fromkeys(frame.id for frame in default_grammar().tried_on(copy.text)))
     return Explanation(findings, tried, tuple(part.strip() for part in copy.text.split("|") if part.strip()))
 
 

@@ -4,13 +4,18 @@ The frames themselves are data, in `lexicon/grammar.toml`; docs/tagging.md expla
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
+from plugin.beginnings import Beginnings
 from plugin.vocabulary import MOST_REMEMBERED, lexicon_file
+
+# Strong frames, weak ones, faint ones.
+DOUBTS = (0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,98 +59,147 @@ class Pieces:
     """What frames ask for before they are tried, kept so that one look at each word of a sentence is enough.
 
     A piece without a blank is the beginning of a word ("incident"), one with a blank behind it a
-    whole word (" us "), one with blanks inside several words ("on my ").
+    whole word (" us "), one with blanks inside several words ("on my "). What a piece calls for is an int,
+    and so is what a word or a sentence calls for: all that their pieces do.
     """
 
-    words: Mapping[str, tuple[str, ...]]
-    beginnings: frozenset[str]
+    words: Mapping[str, int]
+    beginnings: Mapping[str, int]
     lengths: tuple[int, ...]
-    phrases: Mapping[str, tuple[str, ...]]
-    remembered: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    phrases: Mapping[str, tuple[tuple[str, int], ...]]
+    symbols: Mapping[str, int]
+    remembered: dict[str, tuple[int, tuple[tuple[str, int], ...]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pieces: Collection[str]) -> "Pieces":
-        """Return these pieces, sorted by how they are looked for."""
-        words: dict[str, tuple[str, ...]] = {}
-        phrases: dict[str, tuple[str, ...]] = {}
-        beginnings = set()
+    def of(cls, pieces: Mapping[str, int]) -> "Pieces":
+        """Return these pieces, sorted by how they are looked for; "role" and "place" stand for any such symbol."""
+        words: dict[str, int] = {}
+        phrases: dict[str, tuple[tuple[str, int], ...]] = {}
+        beginnings: dict[str, int] = {}
         for piece in sorted(pieces):
             first, *more = piece.split()
             if more:
-                phrases[first] = (*phrases.get(first, ()), piece)
+                phrases[first] = (*phrases.get(first, ()), (piece, pieces[piece]))
             elif piece.endswith(" "):
-                words[first] = (*words.get(first, ()), piece)
+                words[first] = words.get(first, 0) | pieces[piece]
             else:
-                beginnings.add(piece)
-        lengths = tuple(sorted({len(piece.strip()) for piece in beginnings}))
-        return cls(words, frozenset(beginnings), lengths, phrases)
+                beginnings[first] = beginnings.get(first, 0) | pieces[piece]
+        symbols = {name: beginnings.pop(name, 0) for name in ("role", "place")}
+        return cls(words, beginnings, tuple(sorted(set(map(len, beginnings)))), phrases, symbols)
 
-    def present_in(self, sentence: str) -> set[str]:
-        """Return the pieces that stand in a sentence; "role" and "place" where a symbol of that sort does."""
-        present: set[str] = set()
-        for word in set(sentence.split()):
-            of_word = self.remembered.get(word)
+    def called_for_by(self, sentence: str) -> int:
+        """Return what the pieces that stand in a sentence call for."""
+        called = 0
+        remembered = self.remembered
+        for word in sentence.split():
+            of_word = remembered.get(word)
             if of_word is None:
                 of_word = self._remember(word)
-            present.update(of_word[0])
-            present.update([piece for piece in of_word[1] if piece in sentence])
-        return present
+            if of_word[0]:
+                called |= of_word[0]
+            for piece, more in of_word[1]:
+                if piece in sentence:
+                    called |= more
+        return called
 
-    def _remember(self, word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _remember(self, word: str) -> tuple[int, tuple[tuple[str, int], ...]]:
         if len(self.remembered) >= MOST_REMEMBERED:
             self.remembered.clear()
-        begun = [word[:length] for length in self.lengths if word[:length] in self.beginnings]
-        begun += [f" {word[:length]}" for length in self.lengths if f" {word[:length]}" in self.beginnings]
+        called = self.words.get(word, 0)
+        for length in self.lengths:
+            called |= self.beginnings.get(word[:length], 0)
         if word in _ROLE_SYMBOLS:
-            begun.append("role")
+            called |= self.symbols["role"]
         if word[0] == "O":
-            begun.append("place")
-        self.remembered[word] = (*self.words.get(word, ()), *begun), self.phrases.get(word, ())
+            called |= self.symbols["place"]
+        self.remembered[word] = called, self.phrases.get(word, ())
         return self.remembered[word]
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A sentence, or the whole of a marked copy, with the frames that it calls and where they can begin."""
+
+    start: int
+    end: int
+    last_sentence: int
+    frames: int
+    places: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Grammar:
-    """All frames; what blocks one by standing before it in its sentence; how a second role follows a first."""
+    """All frames; what blocks one by standing before it in its sentence; how a second role follows a first.
+
+    A set of frames is an int, with one bit for each. What a piece calls for is four such sets, one shifted behind
+    the other: the frames that need it, that want it besides, that take their types from it, and that it bars.
+    """
 
     frames: tuple[Frame, ...]
     blocked_before: re.Pattern[str]
     event_blocked_before: re.Pattern[str]
     second_role: re.Pattern[str]
     pieces: Pieces
-    called_by: Mapping[str, tuple[int, ...]]
-    barred_by: Mapping[str, tuple[int, ...]]
-    always: tuple[int, ...]
+    beginnings: Beginnings
+    unasked: int
+    across: int
+    by_doubt: Sequence[int]
 
-    def tried_on(self, marked_text: str) -> Iterator[tuple[Frame, int, int]]:
-        """Yield each frame that can match, with the stretch it is tried on: one sentence, or the whole text.
+    def called_on(self, marked_text: str) -> list[Stretch]:
+        """Return the sentences that call a frame by its `needs`, and last the whole text for the frames across it.
 
-        A frame is called by its `needs`; a sentence that holds none of them costs nothing more.
+        A sentence that holds nothing that a frame needs costs nothing more.
         """
-        everything: set[str] = set()
+        count = len(self.frames)
+        everything = 0
         sentences = []
         for start, end in pairwise([bar.start() for bar in _BAR.finditer(marked_text)]):
             if end - start > SHORTEST_SENTENCE:
-                present = self.pieces.present_in(marked_text[start - 1 : end + 2])
-                everything |= present
-                sentences.append((present, start - 1, end + 2))
-        barred = {number for piece in everything for number in self.barred_by.get(piece, ())}
-        for present, start, end in sentences:
-            for frame in self._called(present, barred, across=False):
-                yield frame, start, end
+                called = self.pieces.called_for_by(marked_text[start - 1 : end + 2])
+                everything |= called
+                sentences.append((self._called(called) & ~self.across, start - 1, end + 2))
         last = sentences[-1][1] if sentences else 0
-        for frame in self._called(everything, barred, across=True):
-            yield frame, last if frame.closing else 0, len(marked_text)
+        sentences.append((self._called(everything) & self.across, 0, len(marked_text)))
+        barred = everything >> 3 * count
+        places = self.beginnings.places_in(marked_text)
+        stretches = []
+        for frames, start, end in sentences:
+            if frames := frames & ~barred:
+                here = places[bisect_left(places, (start, 0)) : bisect_left(places, (end, 0))]
+                able = self.beginnings.anywhere
+                for _, beginning in here:
+                    able |= beginning
+                if frames := frames & able:
+                    stretches.append(Stretch(start, end, last, frames, here))
+        return stretches
 
-    def _called(self, present: set[str], barred: set[int], *, across: bool) -> Iterator[Frame]:
-        numbers = {number for piece in present for number in self.called_by.get(piece, ())}
-        numbers.update(self.always)
-        for number in sorted(numbers - barred):
-            frame = self.frames[number]
-            if frame.across != across or (frame.names and frame.names not in present):
-                continue
-            if not frame.besides or not frame.besides.isdisjoint(present):
-                yield frame
+    def _called(self, called: int) -> int:
+        count = len(self.frames)
+        called |= self.unasked
+        return called & called >> count & called >> 2 * count & (1 << count) - 1
+
+    def found_in(self, marked_text: str, stretches: Sequence[Stretch], doubt: int) -> Iterator[tuple[Frame, re.Match[str]]]:
+        """Yield what the frames of one degree of doubt find, sentence by sentence, in the order of the grammar."""
+        those = self.by_doubt[doubt]
+        for stretch in stretches:
+            for number in numbers_in(stretch.frames & those):
+                frame = self.frames[number]
+                start = stretch.last_sentence if frame.closing else stretch.start
+                for match in self.beginnings.matches(number, marked_text, start, stretch.end, stretch.places):
+                    yield frame, match
+
+    def tried_on(self, marked_text: str) -> Iterator[Frame]:
+        """Yield the frames that are tried on a marked copy, sentence by sentence."""
+        for stretch in self.called_on(marked_text):
+            yield from (self.frames[number] for number in numbers_in(stretch.frames))
+
+
+def numbers_in(frames: int) -> Iterator[int]:
+    """Yield the numbers of the bits that are set, the lowest first."""
+    while frames:
+        lowest = frames & -frames
+        yield lowest.bit_length() - 1
+        frames ^= lowest
 
 
 @cache
@@ -160,23 +214,32 @@ def grammar_from(content: Mapping[str, Any]) -> Grammar:
     frames = tuple(_frame_from(entry, parts) for entry in content["frame"])
     blockers = {name: re.compile(filled(pattern, parts)) for name, pattern in content["blockers"].items()}
     second = re.compile(filled(content["second"]["pattern"], parts))
-    called_by: dict[str, tuple[int, ...]] = {}
-    barred_by: dict[str, tuple[int, ...]] = {}
+    count = len(frames)
+    calls: dict[str, int] = {}
+    unasked = 0
     for number, frame in enumerate(frames):
-        for piece in frame.needs:
-            called_by[piece] = (*called_by.get(piece, ()), number)
-        for piece in frame.unless:
-            barred_by[piece] = (*barred_by.get(piece, ()), number)
+        wanted = (frame.needs, frame.besides, frozenset({frame.names} - {""}))
+        for n, pieces in enumerate(wanted):
+            if not pieces:
+                unasked |= 1 << n * count + number
+        for n, pieces in enumerate((*wanted, frame.unless)):
+            for piece in pieces:
+                calls[piece] = calls.get(piece, 0) | 1 << n * count + number
     return Grammar(
         frames,
         blockers["before"],
         blockers["event"],
         second,
-        Pieces.of({piece for frame in frames for piece in frame.needs | frame.unless | frame.besides}),
-        called_by,
-        barred_by,
-        tuple(number for number, frame in enumerate(frames) if not frame.needs),
+        Pieces.of(calls),
+        Beginnings([frame.pattern for frame in frames]),
+        unasked,
+        _set_of(n for n, frame in enumerate(frames) if frame.across),
+        tuple(_set_of(n for n, frame in enumerate(frames) if frame.doubt == doubt) for doubt in DOUBTS),
     )
+
+
+def _set_of(numbers: Iterable[int]) -> int:
+    return sum(1 << number for number in numbers)
 
 
 def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:

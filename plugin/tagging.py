@@ -1,12 +1,12 @@
 """Decide who is speaking: which stakeholder types an author disclosed, and the words that prove each."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from plugin.fallback import model_named
-from plugin.frames import Frame, default_grammar
+from plugin.frames import DOUBTS, Frame, default_grammar
 from plugin.marking import Marked, marked
 from plugin.model import UNKNOWN, Flag, Tag
 from plugin.reading import Reading, reading_of
@@ -14,8 +14,6 @@ from plugin.stakeholders import type_of_symbol
 from plugin.vocabulary import Term, Vocabulary, default_vocabulary
 
 MOST_TAGS = 3
-# Strong frames, weak ones, faint ones.
-DOUBTS = (0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +40,13 @@ def tags_in(text: str, *, vocabulary: Vocabulary | None = None) -> tuple[Tag, ..
 def tags_of_reading(reading: Reading, vocabulary: Vocabulary) -> tuple[Tag, ...]:
     """Return the tags of a comment that has been read already."""
     copy = marked(reading, vocabulary)
-    tried = list(default_grammar().tried_on(copy.text))
+    grammar = default_grammar()
+    stretches = grammar.called_on(copy.text)
     found: list[Disclosure] = []
     for doubt in DOUBTS:
         # A weak finding gives way to a strong one (see `weighed`): where there is one, weak frames need not be tried.
-        found += _found_by([one for one in tried if one[0].doubt == doubt], copy, vocabulary)
+        for frame, match in grammar.found_in(copy.text, stretches, doubt):
+            found += _disclosed(copy, frame, match, vocabulary)
         if believed(found):
             break
     kept = weighed(believed(found))
@@ -102,14 +102,10 @@ def _tag(copy: Marked, found: Disclosure) -> Tag:
 
 def disclosures(copy: Marked, vocabulary: Vocabulary) -> Iterator[Disclosure]:
     """Yield what every frame finds, the blocked findings with the reason that blocks them."""
-    yield from _found_by(default_grammar().tried_on(copy.text), copy, vocabulary)
-
-
-def _found_by(tried: Iterable[tuple[Frame, int, int]], copy: Marked, vocabulary: Vocabulary) -> Iterator[Disclosure]:
-    for frame, start, end in tried:
-        if frame.word and not _holds(copy.reading.folded, frame.word):
-            continue
-        for match in frame.pattern.finditer(copy.text, start, end):
+    grammar = default_grammar()
+    stretches = grammar.called_on(copy.text)
+    for doubt in DOUBTS:
+        for frame, match in grammar.found_in(copy.text, stretches, doubt):
             yield from _disclosed(copy, frame, match, vocabulary)
 
 

@@ -1,0 +1,222 @@
+"""Know how a pattern's matches can begin, so that many patterns are tried only where one of them can.
+
+Over three hundred patterns are looked for in every comment. Searched for one by one each would read
+the whole text; here one look at what follows each blank says which of them could begin there. What is
+found, and in which order, is the same as that of `re.Pattern.finditer`.
+"""
+
+import importlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+# Python's own reader of regular expressions; should it ever go, every pattern is searched for as usual.
+_PARSER: Any = importlib.import_module("re._parser")
+
+# So much of the text behind a blank is looked at, and a pattern with more beginnings than this is cut shorter.
+LONGEST = 5
+MOST_BEGINNINGS = 200
+MOST_LETTERS_OF_A_CLASS = 12
+# People use the same words: what was looked up once is kept, up to this many beginnings.
+MOST_REMEMBERED = 50_000
+
+# A match begins at the blank, at the letter behind it, or with the mark before it.
+AT_BLANK, BEHIND, BEFORE = 0, 1, -1
+
+
+class Beginnings:
+    """Several patterns and what their matches can begin with; a set of patterns is an int, one bit for each."""
+
+    def __init__(self, patterns: Sequence[re.Pattern[str]]) -> None:
+        self.patterns = patterns
+        self.starts: list[tuple[int, ...]] = []
+        self.anywhere = 0
+        everywhere: dict[str, int] = {}
+        after_marks: dict[str, int] = {}
+        for number, pattern in enumerate(patterns):
+            found = _beginnings_of(pattern)
+            self.starts.append(tuple(sorted({start for start, _ in found})))
+            if not found:
+                self.anywhere |= 1 << number
+            for start, words in found:
+                table = everywhere if start == AT_BLANK else after_marks
+                table[words] = table.get(words, 0) | 1 << number
+        self._in_text = _Table(everywhere)
+        self._after_mark = _Table(after_marks)
+
+    def places_in(self, text: str) -> list[tuple[int, int]]:
+        """Return (place of a blank, patterns that can begin there) for each blank behind which one can."""
+        places = []
+        in_text, after_mark = self._in_text.remembered, self._after_mark.remembered
+        blank = text.find(" ")
+        while blank >= 0:
+            words = text[blank + 1 : blank + 1 + LONGEST]
+            found = in_text.get(words)
+            if found is None:
+                found = self._in_text.look_up(words)
+            if blank and text[blank - 1] in MARKS:
+                more = after_mark.get(words)
+                found |= self._after_mark.look_up(words) if more is None else more
+            if found:
+                places.append((blank, found))
+            blank = text.find(" ", blank + 1)
+        return places
+
+    def matches(
+        self, number: int, text: str, start: int, end: int, places: Iterable[tuple[int, int]]
+    ) -> Iterator[re.Match[str]]:
+        """Yield what `finditer` would for one pattern, tried only where it can begin."""
+        bit = 1 << number
+        pattern = self.patterns[number]
+        if self.anywhere & bit:
+            yield from pattern.finditer(text, start, end)
+            return
+        last = start
+        for blank, found in places:
+            if found & bit:
+                for offset in self.starts[number]:
+                    place = blank + offset
+                    if place >= last and (match := pattern.match(text, place, end)):
+                        yield match
+                        last = max(match.end(), place + 1)
+
+
+# Signs that stand alone between blanks in a marked copy, and after which some patterns begin.
+MARKS = frozenset("|,;:()-\"'/~?!&+.")
+
+
+class _Table:
+    """Which patterns can begin with which letters, looked up by the letters behind a blank."""
+
+    def __init__(self, beginnings: dict[str, int]) -> None:
+        self.beginnings = beginnings
+        self.lengths = sorted({len(words) for words in beginnings})
+        self.remembered: dict[str, int] = {}
+
+    def look_up(self, words: str) -> int:
+        found = 0
+        for length in self.lengths:
+            if length > len(words):
+                break
+            found |= self.beginnings.get(words[:length], 0)
+        if len(self.remembered) >= MOST_REMEMBERED:
+            self.remembered.clear()
+        self.remembered[words] = found
+        return found
+
+
+def _beginnings_of(pattern: re.Pattern[str]) -> set[tuple[int, str]]:
+    """Return (where it starts, the letters behind the blank) for every way to begin; nothing if there is no telling."""
+    if pattern.flags & (re.IGNORECASE | re.MULTILINE):
+        return set()
+    parsed = list(_PARSER.parse(pattern.pattern))
+    found: set[tuple[int, str]] = set()
+    for words, behind_blank in _heads(parsed):
+        if behind_blank:
+            found.add((BEHIND, words[:LONGEST]))
+        elif words[:1] == " ":
+            found.add((AT_BLANK, words[1 : LONGEST + 1]))
+        elif words[:1] in MARKS and words[1:2] == " ":
+            found.add((BEFORE, words[2 : LONGEST + 2]))
+        else:
+            return set()
+    return found
+
+
+def _heads(parsed: Sequence[Any]) -> set[tuple[str, bool]]:
+    """Return the beginnings, each with whether the pattern asks for a blank before it."""
+    heads: set[tuple[str, bool]] = set()
+    for asked, rest in _asking(parsed):
+        length = LONGEST + 2
+        while len(words := _first_letters(rest, length)) > MOST_BEGINNINGS:
+            length -= 1
+        heads.update((one, asked) for one in words)
+    return heads
+
+
+def _asking(parsed: Sequence[Any]) -> list[tuple[bool, list[Any]]]:
+    """Part a pattern that begins with "(?<=…)" in all or some of its alternatives by whether a blank must precede."""
+    if not parsed:
+        return [(False, [])]
+    (kind, value), rest = parsed[0], list(parsed[1:])
+    name = str(kind)
+    if name == "ASSERT" and value[0] < 0:
+        return [(_ends_in_blank(value[1]), rest)]
+    if name == "SUBPATTERN":
+        return _asking([*value[3], *rest])
+    if name == "BRANCH":
+        return [one for way in value[1] for one in _asking([*way, *rest])]
+    if name == "ASSERT_NOT" or name == "ASSERT":
+        return _asking(rest)
+    return [(False, list(parsed))]
+
+
+def _ends_in_blank(parsed: Sequence[Any]) -> bool:
+    kind, value = parsed[-1]
+    return str(kind) == "LITERAL" and chr(value) == " " and _first_of(parsed[0]) <= MARKS
+
+
+def _first_of(part: Any) -> frozenset[str]:
+    kind, value = part
+    if str(kind) == "LITERAL":
+        return frozenset(chr(value))
+    if str(kind) == "IN" and all(str(one) == "LITERAL" for one, _ in value):
+        return frozenset(chr(one) for _, one in value)
+    return frozenset("a")
+
+
+def _first_letters(parsed: Sequence[Any], length: int) -> set[str]:
+    """Return what every match must begin with, each at most `length` letters long."""
+    unfinished, finished = _extended({""}, parsed, length)
+    return unfinished | finished
+
+
+def _extended(heads: set[str], parsed: Iterable[Any], length: int) -> tuple[set[str], set[str]]:
+    """Return `heads` with what follows, parted into those that may grow and those that may not."""
+    finished: set[str] = set()
+    for kind, value in parsed:
+        if not heads:
+            break
+        heads, done = _step(heads, str(kind), value, length)
+        finished |= done
+        full = {one for one in heads if len(one) >= length}
+        if full:
+            finished |= {one[:length] for one in full}
+            heads = heads - full
+        if len(heads) + len(finished) > 2 * MOST_BEGINNINGS:
+            return set(), finished | heads
+    return heads, finished
+
+
+def _step(heads: set[str], kind: str, value: Any, length: int) -> tuple[set[str], set[str]]:
+    if kind == "LITERAL":
+        letter = chr(value)
+        return {one + letter for one in heads}, set()
+    if kind == "IN" and len(value) <= MOST_LETTERS_OF_A_CLASS and all(str(one) == "LITERAL" for one, _ in value):
+        return {one + chr(letter) for one in heads for _, letter in value}, set()
+    if kind == "BRANCH":
+        ways = [_extended(heads, way, length) for way in value[1]]
+        return set().union(*(open_ for open_, _ in ways)), set().union(*(done for _, done in ways))
+    if kind == "SUBPATTERN":
+        return _extended(heads, value[3], length)
+    if kind in ("MAX_REPEAT", "MIN_REPEAT"):
+        return _repeated(heads, *value, length)
+    if kind in ("ASSERT", "ASSERT_NOT", "AT"):
+        return heads, set()
+    return set(), heads
+
+
+def _repeated(heads: set[str], least: int, most: Any, item: Any, length: int) -> tuple[set[str], set[str]]:
+    reached = set(heads) if not least else set()
+    finished: set[str] = set()
+    now = heads
+    for n in range(1, min(int(most), length) + 1):
+        now, done = _extended(now, item, length)
+        finished |= done
+        if n >= least:
+            if now <= reached:
+                break
+            reached |= now
+        if len(reached) > 2 * MOST_BEGINNINGS:
+            return set(), finished | reached
+    return reached, finished
