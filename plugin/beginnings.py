@@ -7,7 +7,9 @@ found, and in which order, is the same as that of `re.Pattern.finditer`.
 
 import importlib
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 # Python's own reader of regular expressions; should it ever go, every pattern is searched for as usual.
@@ -29,6 +31,7 @@ class Beginnings:
 
     def __init__(self, patterns: Sequence[re.Pattern[str]]) -> None:
         self.patterns = patterns
+        self._match = [pattern.match for pattern in patterns]
         self.starts: list[tuple[int, ...]] = []
         self.anywhere = 0
         everywhere: dict[str, int] = {}
@@ -63,22 +66,37 @@ class Beginnings:
         return places
 
     def matches(
-        self, number: int, text: str, start: int, end: int, places: Iterable[tuple[int, int]]
-    ) -> Iterator[re.Match[str]]:
-        """Yield what `finditer` would for one pattern, tried only where it can begin."""
-        bit = 1 << number
-        pattern = self.patterns[number]
-        if self.anywhere & bit:
-            yield from pattern.finditer(text, start, end)
-            return
-        last = start
-        for blank, found in places:
-            if found & bit:
+        self, text: str, wanted: int, places: Iterable[tuple[int, int]], start: int = 0, end: int = sys.maxsize
+    ) -> list[tuple[int, re.Match[str]]]:
+        """Return (number of the pattern, match) for all that `finditer` would find, by pattern and then by place."""
+        found = []
+        free_from: dict[int, int] = {}
+        for blank, able in places:
+            able &= wanted
+            while able:
+                lowest = able & -able
+                able ^= lowest
+                number = lowest.bit_length() - 1
                 for offset in self.starts[number]:
                     place = blank + offset
-                    if place >= last and (match := pattern.match(text, place, end)):
-                        yield match
-                        last = max(match.end(), place + 1)
+                    if place >= free_from.get(number, start) and (match := self._match[number](text, place, end)):
+                        found.append((number, match))
+                        free_from[number] = max(match.end(), place + 1)
+        for number in numbers_in(wanted & self.anywhere):
+            found += [(number, match) for match in self.patterns[number].finditer(text, start, end)]
+        found.sort(key=_number)
+        return found
+
+
+_number = itemgetter(0)
+
+
+def numbers_in(patterns: int) -> Iterator[int]:
+    """Yield the numbers of the bits that are set, the lowest first."""
+    while patterns:
+        lowest = patterns & -patterns
+        yield lowest.bit_length() - 1
+        patterns ^= lowest
 
 
 # Signs that stand alone between blanks in a marked copy, and after which some patterns begin.
@@ -192,8 +210,8 @@ def _step(heads: set[str], kind: str, value: Any, length: int) -> tuple[set[str]
     if kind == "LITERAL":
         letter = chr(value)
         return {one + letter for one in heads}, set()
-    if kind == "IN" and len(value) <= MOST_LETTERS_OF_A_CLASS and all(str(one) == "LITERAL" for one, _ in value):
-        return {one + chr(letter) for one in heads for _, letter in value}, set()
+    if kind == "IN" and (letters := _letters_of(value)):
+        return {one + letter for one in heads for letter in letters}, set()
     if kind == "BRANCH":
         ways = [_extended(heads, way, length) for way in value[1]]
         return set().union(*(open_ for open_, _ in ways)), set().union(*(done for _, done in ways))
@@ -204,6 +222,19 @@ def _step(heads: set[str], kind: str, value: Any, length: int) -> tuple[set[str]
     if kind in ("ASSERT", "ASSERT_NOT", "AT"):
         return heads, set()
     return set(), heads
+
+
+def _letters_of(members: Sequence[Any]) -> str:
+    """Return the letters of a small class, "" for a large one. Of digits only our own ten are meant."""
+    letters = ""
+    for kind, value in members:
+        if str(kind) == "LITERAL":
+            letters += chr(value)
+        elif str(value) == "CATEGORY_DIGIT":
+            letters += "0123456789"
+        else:
+            return ""
+    return letters if len(letters) <= MOST_LETTERS_OF_A_CLASS else ""
 
 
 def _repeated(heads: set[str], least: int, most: Any, item: Any, length: int) -> tuple[set[str], set[str]]:

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from plugin.beginnings import Beginnings
+from plugin.beginnings import Beginnings, numbers_in
 from plugin.vocabulary import MOST_REMEMBERED, lexicon_file
 
 # Strong frames, weak ones, faint ones.
@@ -68,7 +68,7 @@ class Pieces:
     lengths: tuple[int, ...]
     phrases: Mapping[str, tuple[tuple[str, int], ...]]
     symbols: Mapping[str, int]
-    remembered: dict[str, tuple[int, tuple[tuple[str, int], ...]]] = field(default_factory=dict)
+    remembered: dict[str, "_Word"] = field(default_factory=dict)
 
     @classmethod
     def of(cls, pieces: Mapping[str, int]) -> "Pieces":
@@ -79,7 +79,7 @@ class Pieces:
         for piece in sorted(pieces):
             first, *more = piece.split()
             if more:
-                phrases[first] = (*phrases.get(first, ()), (piece, pieces[piece]))
+                phrases[first] = (*phrases.get(first, ()), (piece.lstrip(), pieces[piece]))
             elif piece.endswith(" "):
                 words[first] = words.get(first, 0) | pieces[piece]
             else:
@@ -91,18 +91,25 @@ class Pieces:
         """Return what the pieces that stand in a sentence call for."""
         called = 0
         remembered = self.remembered
+        before: _Word | None = None
         for word in sentence.split():
+            if before is not None:
+                pair = before.pairs.get(word)
+                if pair is None:
+                    pair = self._remember_pair(before, word)
+                called |= pair[0]
+                for piece, more in pair[1]:
+                    if piece in sentence:
+                        called |= more
             of_word = remembered.get(word)
             if of_word is None:
                 of_word = self._remember(word)
-            if of_word[0]:
-                called |= of_word[0]
-            for piece, more in of_word[1]:
-                if piece in sentence:
-                    called |= more
+            if of_word.called:
+                called |= of_word.called
+            before = of_word if of_word.phrases else None
         return called
 
-    def _remember(self, word: str) -> tuple[int, tuple[tuple[str, int], ...]]:
+    def _remember(self, word: str) -> "_Word":
         if len(self.remembered) >= MOST_REMEMBERED:
             self.remembered.clear()
         called = self.words.get(word, 0)
@@ -112,8 +119,31 @@ class Pieces:
             called |= self.symbols["role"]
         if word[0] == "O":
             called |= self.symbols["place"]
-        self.remembered[word] = called, self.phrases.get(word, ())
+        self.remembered[word] = _Word(called, self.phrases.get(word, ()))
         return self.remembered[word]
+
+    def _remember_pair(self, first: "_Word", word: str) -> tuple[int, tuple[tuple[str, int], ...]]:
+        if len(first.pairs) >= MOST_REMEMBERED // 10:
+            first.pairs.clear()
+        called = 0
+        longer = []
+        for piece, more in first.phrases:
+            _, second, *others = piece.split(" ")
+            if others == [""] and second == word or (not others and word.startswith(second)):
+                called |= more
+            elif others and others != [""] and second == word:
+                longer.append((f" {piece}", more))
+        first.pairs[word] = called, tuple(longer)
+        return first.pairs[word]
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What a word calls for by itself, the phrases that begin with it, and what it calls for with the next word."""
+
+    called: int
+    phrases: tuple[tuple[str, int], ...]
+    pairs: dict[str, tuple[int, tuple[tuple[str, int], ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +152,6 @@ class Stretch:
 
     start: int
     end: int
-    last_sentence: int
     frames: int
     places: Sequence[tuple[int, int]]
 
@@ -143,6 +172,7 @@ class Grammar:
     beginnings: Beginnings
     unasked: int
     across: int
+    closing: int
     by_doubt: Sequence[int]
 
     def called_on(self, marked_text: str) -> list[Stretch]:
@@ -159,18 +189,15 @@ class Grammar:
                 everything |= called
                 sentences.append((self._called(called) & ~self.across, start - 1, end + 2))
         last = sentences[-1][1] if sentences else 0
-        sentences.append((self._called(everything) & self.across, 0, len(marked_text)))
+        across = self._called(everything) & self.across
+        sentences += [(across & ~self.closing, 0, len(marked_text)), (across & self.closing, last, len(marked_text))]
         barred = everything >> 3 * count
         places = self.beginnings.places_in(marked_text)
         stretches = []
         for frames, start, end in sentences:
             if frames := frames & ~barred:
                 here = places[bisect_left(places, (start, 0)) : bisect_left(places, (end, 0))]
-                able = self.beginnings.anywhere
-                for _, beginning in here:
-                    able |= beginning
-                if frames := frames & able:
-                    stretches.append(Stretch(start, end, last, frames, here))
+                stretches.append(Stretch(start, end, frames, here))
         return stretches
 
     def _called(self, called: int) -> int:
@@ -178,28 +205,23 @@ class Grammar:
         called |= self.unasked
         return called & called >> count & called >> 2 * count & (1 << count) - 1
 
-    def found_in(self, marked_text: str, stretches: Sequence[Stretch], doubt: int) -> Iterator[tuple[Frame, re.Match[str]]]:
+    def found_in(
+        self, marked_text: str, stretches: Sequence[Stretch], doubt: int
+    ) -> Iterator[tuple[Frame, re.Match[str]]]:
         """Yield what the frames of one degree of doubt find, sentence by sentence, in the order of the grammar."""
         those = self.by_doubt[doubt]
-        for stretch in stretches:
-            for number in numbers_in(stretch.frames & those):
-                frame = self.frames[number]
-                start = stretch.last_sentence if frame.closing else stretch.start
-                for match in self.beginnings.matches(number, marked_text, start, stretch.end, stretch.places):
-                    yield frame, match
+        for one in stretches:
+            if wanted := one.frames & those:
+                for number, match in self.beginnings.matches(marked_text, wanted, one.places, one.start, one.end):
+                    yield self.frames[number], match
 
     def tried_on(self, marked_text: str) -> Iterator[Frame]:
         """Yield the frames that are tried on a marked copy, sentence by sentence."""
         for stretch in self.called_on(marked_text):
-            yield from (self.frames[number] for number in numbers_in(stretch.frames))
-
-
-def numbers_in(frames: int) -> Iterator[int]:
-    """Yield the numbers of the bits that are set, the lowest first."""
-    while frames:
-        lowest = frames & -frames
-        yield lowest.bit_length() - 1
-        frames ^= lowest
+            able = self.beginnings.anywhere
+            for _, beginning in stretch.places:
+                able |= beginning
+            yield from (self.frames[number] for number in numbers_in(stretch.frames & able))
 
 
 @cache
@@ -234,6 +256,7 @@ def grammar_from(content: Mapping[str, Any]) -> Grammar:
         Beginnings([frame.pattern for frame in frames]),
         unasked,
         _set_of(n for n, frame in enumerate(frames) if frame.across),
+        _set_of(n for n, frame in enumerate(frames) if frame.closing),
         tuple(_set_of(n for n, frame in enumerate(frames) if frame.doubt == doubt) for doubt in DOUBTS),
     )
 
