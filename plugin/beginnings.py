@@ -31,6 +31,7 @@ class Beginnings:
 
     def __init__(self, patterns: Sequence[re.Pattern[str]]) -> None:
         self.patterns = patterns
+        self._numbers: dict[int, tuple[int, ...]] = {}
         self._match = [pattern.match for pattern in patterns]
         self.starts: list[tuple[int, ...]] = []
         self.anywhere = 0
@@ -49,21 +50,18 @@ class Beginnings:
 
     def places_in(self, text: str) -> list[tuple[int, int]]:
         """Return (place of a blank, patterns that can begin there) for each blank behind which one can."""
-        places = []
-        in_text, after_mark = self._in_text.remembered, self._after_mark.remembered
+        blanks = []
         blank = text.find(" ")
         while blank >= 0:
-            words = text[blank + 1 : blank + 1 + LONGEST]
-            found = in_text.get(words)
-            if found is None:
-                found = self._in_text.look_up(words)
-            if blank and text[blank - 1] in MARKS:
-                more = after_mark.get(words)
-                found |= self._after_mark.look_up(words) if more is None else more
-            if found:
-                places.append((blank, found))
+            blanks.append(blank)
             blank = text.find(" ", blank + 1)
-        return places
+        beginnings = [text[blank + 1 : blank + 1 + LONGEST] for blank in blanks]
+        found = self._in_text.look_up(beginnings)
+        if self._after_mark.beginnings:
+            marks = [n for n, blank in enumerate(blanks) if text[blank - 1] in MARKS]
+            for n, more in zip(marks, self._after_mark.look_up([beginnings[n] for n in marks]), strict=True):
+                found[n] |= more
+        return [one for one in zip(blanks, found, strict=True) if one[1]]
 
     def matches(
         self, text: str, wanted: int, places: Iterable[tuple[int, int]], start: int = 0, end: int = sys.maxsize
@@ -71,21 +69,26 @@ class Beginnings:
         """Return (number of the pattern, match) for all that `finditer` would find, by pattern and then by place."""
         found = []
         free_from: dict[int, int] = {}
+        numbers_of, starts, matches = self._numbers, self.starts, self._match
         for blank, able in places:
-            able &= wanted
-            while able:
-                lowest = able & -able
-                able ^= lowest
-                number = lowest.bit_length() - 1
-                for offset in self.starts[number]:
-                    place = blank + offset
-                    if place >= free_from.get(number, start) and (match := self._match[number](text, place, end)):
-                        found.append((number, match))
-                        free_from[number] = max(match.end(), place + 1)
+            if able := able & wanted:
+                for number in numbers_of.get(able) or self._remember(able):
+                    for offset in starts[number]:
+                        place = blank + offset
+                        match = matches[number](text, place, end)
+                        if match and place >= free_from.get(number, start):
+                            found.append((number, match))
+                            free_from[number] = max(match.end(), place + 1)
         for number in numbers_in(wanted & self.anywhere):
             found += [(number, match) for match in self.patterns[number].finditer(text, start, end)]
         found.sort(key=_number)
         return found
+
+    def _remember(self, patterns: int) -> tuple[int, ...]:
+        if len(self._numbers) >= MOST_REMEMBERED:
+            self._numbers.clear()
+        self._numbers[patterns] = tuple(numbers_in(patterns))
+        return self._numbers[patterns]
 
 
 _number = itemgetter(0)
@@ -111,12 +114,19 @@ class _Table:
         self.lengths = sorted({len(words) for words in beginnings})
         self.remembered: dict[str, int] = {}
 
-    def look_up(self, words: str) -> int:
+    def look_up(self, beginnings: Sequence[str]) -> list[int]:
+        found: list[Any] = list(map(self.remembered.get, beginnings))
+        if None in found:
+            for n, words in enumerate(beginnings):
+                if found[n] is None:
+                    found[n] = self._remember(words)
+        return found
+
+    def _remember(self, words: str) -> int:
         found = 0
         for length in self.lengths:
-            if length > len(words):
-                break
-            found |= self.beginnings.get(words[:length], 0)
+            if length <= len(words):
+                found |= self.beginnings.get(words[:length], 0)
         if len(self.remembered) >= MOST_REMEMBERED:
             self.remembered.clear()
         self.remembered[words] = found
@@ -244,6 +254,9 @@ def _repeated(heads: set[str], least: int, most: Any, item: Any, length: int) ->
     for n in range(1, min(int(most), length) + 1):
         now, done = _extended(now, item, length)
         finished |= done
+        if len(now) > MOST_LETTERS_OF_A_CLASS * len(heads) / 2:
+            # Of a number the first digit is enough.
+            return set(), finished | reached | now
         if n >= least:
             if now <= reached:
                 break

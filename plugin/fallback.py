@@ -27,15 +27,17 @@ class LinearModel:
 
     def probabilities(self, words: Iterable[str], features: Mapping[str, float]) -> dict[str, float]:
         """Return how likely each class is, from 0 to 1."""
-        counts = Counter(word for word in words if word in self.words)
         sums = [0.0] * len(self.intercepts)
         squares = 0.0
-        for word, count in counts.items():
-            idf, *weights = self.words[word]
-            value = (1 + math.log(count)) * idf if count > 1 else idf
-            squares += value * value
-            for n, weight in enumerate(weights):
-                sums[n] += value * weight
+        classes = range(len(sums))
+        entry_of = self.words.get
+        for word, count in Counter(words).items():
+            entry = entry_of(word)
+            if entry is not None:
+                value = (1 + math.log(count)) * entry[0] if count > 1 else entry[0]
+                squares += value * value
+                for n in classes:
+                    sums[n] += value * entry[n + 1]
         length = math.sqrt(squares) or 1.0
         sums = [start + one / length for start, one in zip(self.intercepts, sums, strict=True)]
         for name, share in features.items():

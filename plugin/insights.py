@@ -7,11 +7,12 @@ nothing: what counts is what happened, what was changed, a number, a thing of sa
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from plugin.beginnings import Beginnings
 from plugin.fallback import model_named
 from plugin.model import Evidence, Insight, InsightKind, Urgency
 from plugin.reading import Reading, reading_of
@@ -24,7 +25,7 @@ URGENT_FROM = 3
 LONG = 450
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Feature:
     """Something an editor would point at: its name, its weight for a whole comment, and what shows it."""
 
@@ -46,6 +47,7 @@ class InsightRules:
     help: re.Pattern[str]
     danger: re.Pattern[str]
     past: re.Pattern[str]
+    beginnings: Beginnings
 
 
 @cache
@@ -61,7 +63,10 @@ def rules_from(content: Mapping[str, Any]) -> InsightRules:
         for one in content["feature"]
     )
     urgent = {name: re.compile(by_first_letter(pattern)) for name, pattern in content["urgent"].items()}
-    return InsightRules(features, **urgent)
+    first_asked = (urgent["self_harm"], urgent["harm"], urgent["danger"])
+    return InsightRules(
+        features, **urgent, beginnings=Beginnings([*(one.pattern for one in features), *first_asked])
+    )
 
 
 _LISTING = re.compile(r" \(\?:(.*)\)(\\b|\(\?=[^()]*\))?", re.DOTALL)
@@ -115,9 +120,9 @@ def insight_in(text: str) -> Insight:
     return insight_of_reading(reading_of(text))
 
 
-def insight_of_reading(reading: Reading) -> Insight:
-    """Return the insight of a comment that has been read already."""
-    found = _found(reading)
+def insight_of_reading(reading: Reading, sight: "Sight | None" = None) -> Insight:
+    """Return the insight of a comment that has been read already, and perhaps looked through."""
+    found = _found(reading, sight or sight_of(reading))
     score = _score(reading, found)
     reasons = tuple(feature.name for feature in found.seen if found.seen[feature])
     if score < THRESHOLD:
@@ -130,17 +135,34 @@ class _Found:
     """Where the sentences of a comment are, and in which of them each feature was seen."""
 
     sentences: Sequence[tuple[int, int]]
-    seen: Mapping[Feature, frozenset[int]]
+    seen: Mapping[Feature, Collection[int]]
 
 
-def _found(reading: Reading) -> _Found:
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A text with a blank before every word, and the places where features or words of the urgent lane can begin.
+
+    Insight and urgency ask for the same, so it is made once for both.
+    """
+
+    text: str
+    places: Sequence[tuple[int, int]]
+
+
+def sight_of(reading: Reading) -> Sight:
+    """Return the text of a reading with the places where something that counts can begin."""
+    text = spaced(reading.folded)
+    return Sight(text, default_rules().beginnings.places_in(text))
+
+
+def _found(reading: Reading, sight: Sight) -> _Found:
     sentences = list(sentences_of(reading.folded))
     starts = [start for start, _ in sentences]
-    text = spaced(reading.folded)
-    seen = {
-        feature: frozenset(bisect_right(starts, match.start()) - 1 for match in feature.pattern.finditer(text))
-        for feature in default_rules().features
-    }
+    rules = default_rules()
+    seen: dict[Feature, set[int]] = {feature: set() for feature in rules.features}
+    every_feature = (1 << len(rules.features)) - 1
+    for number, match in rules.beginnings.matches(sight.text, every_feature, sight.places):
+        seen[rules.features[number]].add(bisect_right(starts, match.start()) - 1)
     return _Found(sentences, seen)
 
 
@@ -163,7 +185,7 @@ _BLANKS = dict.fromkeys(map(ord, '\n("-/[*'), " ")
 
 def features_of(reading: Reading) -> dict[str, float]:
     """Return for each feature the share of sentences that show it: length by itself counts for nothing."""
-    return _shares(_found(reading))
+    return _shares(_found(reading, sight_of(reading)))
 
 
 def _shares(found: _Found) -> dict[str, float]:
@@ -229,15 +251,19 @@ def urgency_of(text: str) -> Urgency:
     return urgency_of_reading(reading_of(text))
 
 
-def urgency_of_reading(reading: Reading) -> Urgency:
+def urgency_of_reading(reading: Reading, sight: Sight | None = None) -> Urgency:
     """Return the urgency of a comment that has been read already.
 
     The urgent lane would rather ask a moderator to look once too often than miss one person.
     """
     rules = default_rules()
-    folded = spaced(reading.folded)
-    acute = rules.self_harm.search(folded) or rules.harm.search(folded)
-    danger = rules.danger.search(folded)
+    sight = sight or sight_of(reading)
+    folded = sight.text
+    count = len(rules.features)
+    asked: dict[int, re.Match[str]] = {}
+    for number, match in rules.beginnings.matches(folded, 0b111 << count, sight.places):
+        asked.setdefault(number - count, match)
+    acute, danger = asked.get(0) or asked.get(1), asked.get(2)
     if not acute and not danger:
         return Urgency(is_urgent=False)
     if not _is_urgent(folded, rules, acute is not None):

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from plugin.insights import insight_of_reading, urgency_of_reading
+from plugin.insights import insight_of_reading, sight_of, urgency_of_reading
 from plugin.model import UNKNOWN, Insight, PersonalData, Tag, Urgency
 from plugin.privacy import personal_data_in
 from plugin.reading import reading_of
@@ -29,10 +29,11 @@ class Heard:
 def heard_in(text: str, known_names: Collection[str] = (), *, vocabulary: Vocabulary | None = None) -> Heard:
     """Return tags, insight, urgency and personal data of a comment; nothing is kept and nothing is sent."""
     reading = reading_of(text)
+    sight = sight_of(reading)
     return Heard(
         tags=tags_of_reading(reading, vocabulary or default_vocabulary()),
-        insight=insight_of_reading(reading),
-        urgency=urgency_of_reading(reading),
+        insight=insight_of_reading(reading, sight),
+        urgency=urgency_of_reading(reading, sight),
         personal_data=personal_data_in(text, known_names),
     )
 

@@ -7,13 +7,13 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from plugin.model import Evidence
 from plugin.reading import Reading
 from plugin.vocabulary import MOST_REMEMBERED, Term, Vocabulary
 
-_TOKEN = re.compile(r"\w+(?:[.,:/]\d+)*(?:&\w\b)?(?:'[^\W\d_]+)*|'s\b|\n+|[^\w\s]")
+# The first alternative is the second's plainest case, tried first because it is many times faster.
+_TOKEN = re.compile(r"\w++(?![.,:/&'])|\w+(?:[.,:/]\d+)*(?:&\w\b)?(?:'[^\W\d_]+)*|'s\b|\n+|[^\w\s]")
 _INNER_HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W_])")
 # Quoted speech is somebody's, but not known to be the author's. A single quoted word stays.
 _QUOTED = re.compile(r"\"[^\"\n]{1,600}\"|(?<![\w'])'(?=[^\W_])(?:[^'\n]|(?<=\w)'(?=\w)){2,600}(?<![\s'])'(?!\w)")
@@ -27,27 +27,55 @@ _STOPS = frozenset(".!?")
 _ABBREVIATIONS = frozenset(("dr", "mr", "mrs", "ms", "prof", "st", "eg", "ie", "approx", "etc", "vs"))
 
 
-@dataclass(frozen=True, slots=True)
 class Marked:
-    """A marked copy and the way back: token n starts at `begins[n]` and came from `spans[n]` of the reading."""
+    """A marked copy and the way back to the reading.
 
-    reading: Reading
-    text: str
-    begins: Sequence[int]
-    spans: Sequence[tuple[int, int]]
-    terms: dict[int, Term]
+    `text` is what the frames look at. Where its tokens stand is asked only once something has been found in it,
+    so it is worked out then.
+    """
+
+    __slots__ = ("_begins", "_pieces", "_spoken", "_terms", "reading", "text")
+
+    def __init__(
+        self, reading: Reading, spoken: "_Spoken", pieces: Sequence[str | None], terms: dict[int, Term]
+    ) -> None:
+        self.reading = reading
+        self.text = f" | {' '.join(filter(None, pieces))} | "
+        self._spoken = spoken
+        self._pieces = pieces
+        self._terms = terms
+        self._begins: tuple[list[int], list[int]] | None = None
+
+    def _places(self) -> tuple[list[int], list[int]]:
+        """Return where each piece begins in `text`, and which token it is or begins with."""
+        if self._begins is None:
+            begins, tokens = [], []
+            place = 3
+            for n, piece in enumerate(self._pieces):
+                if piece:
+                    begins.append(place)
+                    tokens.append(n)
+                    place += len(piece) + 1
+            self._begins = begins, tokens
+        return self._begins
 
     def term_at(self, place: int) -> Term | None:
         """Return the lexicon's term whose symbol stands at this place of the marked copy."""
-        return self.terms.get(place)
+        begins, tokens = self._places()
+        n = bisect_left(begins, place)
+        return self._terms.get(tokens[n]) if n < len(begins) and begins[n] == place else None
 
     def evidence(self, start: int, end: int) -> Evidence:
         """Return the author's own words behind `text[start:end]`, without blanks or stops at the ends."""
-        first = max(bisect_right(self.begins, start) - 1, 0)
-        if first + 1 < len(self.begins) and self.text[start] == " ":
-            first = min(bisect_left(self.begins, start), len(self.begins) - 1)
-        last = max(bisect_left(self.begins, end) - 1, first)
-        return self.reading.evidence(self.spans[first][0], self.spans[last][1])
+        begins, tokens = self._places()
+        first = max(bisect_right(begins, start) - 1, 0)
+        if first + 1 < len(begins) and self.text[start] == " ":
+            first = min(bisect_left(begins, start), len(begins) - 1)
+        last = max(bisect_left(begins, end) - 1, first)
+        spans = self._spoken.spans()
+        term = self._terms.get(tokens[last])
+        width = len(term.rest) if term is not None else 0
+        return self.reading.evidence(spans[tokens[first]][0], spans[tokens[last] + width][1])
 
 
 def marked(reading: Reading, vocabulary: Vocabulary) -> Marked:
@@ -55,12 +83,50 @@ def marked(reading: Reading, vocabulary: Vocabulary) -> Marked:
     folded = reading.folded
     if "a+e" in folded:
         folded = folded.replace("a+e", "a&e")
-    if '"' in folded or "'" in folded:
+    if '"' in folded or _may_open_a_quotation(folded):
         folded = _QUOTED.sub(_hushed, folded)
     if "-" in folded:
         folded = _INNER_HYPHEN.sub(" ", folded)
-    found = [(token.group(), token.start(), token.end()) for token in _TOKEN.finditer(folded)]
-    return _Marking(reading, vocabulary).of(_split_possessives(found))
+    spoken = _Spoken(folded)
+    return _Marking(reading, vocabulary, spoken).of(spoken.words())
+
+
+class _Spoken:
+    """The author's own words. Where each stands is worked out once, and only if somebody asks."""
+
+    __slots__ = ("_spans", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._spans: list[tuple[int, int]] | None = None
+
+    def words(self) -> list[str]:
+        return _words_in(self._text)[0] if "'s" in self._text else _TOKEN.findall(self._text)
+
+    def spans(self) -> list[tuple[int, int]]:
+        if self._spans is None:
+            self._spans = _words_in(self._text)[1]
+        return self._spans
+
+
+def _words_in(spoken: str) -> tuple[list[str], list[tuple[int, int]]]:
+    """Return the tokens and where each stands; "mum's" is two."""
+    words: list[str] = []
+    spans: list[tuple[int, int]] = []
+    for token in _TOKEN.finditer(spoken):
+        word, (start, end) = token.group(), token.span()
+        if word.endswith("'s") and len(word) > 2:
+            words += word[:-2], "'s"
+            spans += (start, end - 2), (end - 2, end)
+        else:
+            words.append(word)
+            spans.append((start, end))
+    return words, spans
+
+
+def _may_open_a_quotation(folded: str) -> bool:
+    """Return whether an apostrophe stands where no word ends: a look before the dear search."""
+    return any(not before[-1:].isalnum() for before in folded.split("'")[:-1])
 
 
 def _hushed(quoted: re.Match[str]) -> str:
@@ -70,68 +136,48 @@ def _hushed(quoted: re.Match[str]) -> str:
     return words[0] + " " * (len(words) - 2) + words[-1]
 
 
-def _split_possessives(found: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    tokens = []
-    for word, start, end in found:
-        if word.endswith("'s") and len(word) > 2:
-            tokens.append((word[:-2], start, end - 2))
-            tokens.append(("'s", end - 2, end))
-        else:
-            tokens.append((word, start, end))
-    return tokens
-
-
 class _Marking:
     """One pass over the tokens of one reading."""
 
-    def __init__(self, reading: Reading, vocabulary: Vocabulary) -> None:
+    def __init__(self, reading: Reading, vocabulary: Vocabulary, spoken: _Spoken) -> None:
         self.reading = reading
         self.vocabulary = vocabulary
+        self.spoken = spoken
 
-    def of(self, tokens: list[tuple[str, int, int]]) -> Marked:
-        terms_of, meant_by, fields = self.vocabulary.terms, self.vocabulary.meant_by, self.vocabulary.fields
-        words = [word for word, _, _ in tokens]
-        for n, word in enumerate(words):
-            if word not in terms_of and len(word) > 3 and (meant := meant_by(word)):
-                words[n] = meant
-        pieces: list[str] = []
-        begins: list[int] = []
-        spans: list[tuple[int, int]] = []
+    def of(self, words: list[str]) -> Marked:
+        vocabulary = self.vocabulary
+        terms_of, fields, respelt = vocabulary.terms, vocabulary.fields, vocabulary.respelt
+        # Most words mean the same wherever they stand.
+        pieces: list[str | None] = list(map(vocabulary.plain.get, words))
+        others = [n for n, piece in enumerate(pieces) if piece is None]
+        for n in others:
+            words[n] = respelt.get(words[n]) or vocabulary.spelling_of(words[n])
+        if "our" in words:
+            # Whoever comes after "our" may be one of the family.
+            others = sorted({*others, *(n + 1 for n, word in enumerate(words[:-1]) if word == "our")})
         terms: dict[int, Term] = {}
-        plain = self.vocabulary.plain
-        place = 3
-        n = 0
-        while n < len(words):
-            word = words[n]
-            piece = plain.get(word)
-            if piece is not None and (not n or words[n - 1] != "our"):
-                begins.append(place)
-                spans.append((tokens[n][1], tokens[n][2]))
-                pieces.append(piece)
-                place += len(piece) + 1
-                n += 1
+        free_from = 0
+        for n in others:
+            if n < free_from:
                 continue
-            term = self._term(words, tokens, n) if word in terms_of else self.vocabulary.by_ending(word)
+            word = words[n]
+            before = words[n - 1] if n else ""
+            term = self._term(words, n) if word in terms_of else vocabulary.by_ending(word)
             if word in fields and (term is None or not (term.types and term.rest)):
-                term = self.vocabulary.job_at(words, n) or term
-            if term is None and n and words[n - 1] == "our" and self._is_first_name(word, *tokens[n][1:]):
+                term = vocabulary.job_at(words, n) or term
+            if term is None and before == "our" and self._is_first_name(word, n):
                 term = NAMED_KIN
-            width = 1
             if term is not None:
-                width = len(term.rest) + 1
-                piece = term.symbol + ("s" if term.plural else "")
-                terms[place] = term
+                terms[n] = term
+                pieces[n] = term.symbol + ("s" if term.plural else "")
+                free_from = n + 1 + len(term.rest)
+                for swallowed in range(n + 1, free_from):
+                    pieces[swallowed] = ""
             else:
-                piece = self._plain(word, words[n - 1] if n else "")
+                pieces[n] = piece = self._plain(word, before)
                 if word not in terms_of and word not in fields and word != "." and piece:
                     self._remember(word, piece)
-            if piece:
-                begins.append(place)
-                spans.append((tokens[n][1], tokens[n + width - 1][2]))
-                pieces.append(piece)
-                place += len(piece) + 1
-            n += width
-        return Marked(self.reading, " | " + " ".join(pieces) + " | ", begins, spans, terms)
+        return Marked(self.reading, self.spoken, pieces, terms)
 
     def _remember(self, word: str, piece: str) -> None:
         """Keep what a word becomes that means nothing to the lexicon wherever it stands."""
@@ -154,19 +200,24 @@ class _Marking:
                     return word[: -len(ending)] + spelt
         return word if word != "|" else ""
 
-    def _term(self, words: list[str], tokens: list[tuple[str, int, int]], n: int) -> Term | None:
-        phrases, alone = self.vocabulary.terms[words[n]]
+    def _term(self, words: list[str], n: int) -> Term | None:
+        word = words[n]
+        phrases, alone = self.vocabulary.terms[word]
         for term in phrases.get(words[n + 1], ()) if phrases and n + 1 < len(words) else ():
-            if tuple(words[n + 1 : n + 1 + len(term.rest)]) == term.rest:
+            if len(term.rest) == 1 or tuple(words[n + 1 : n + 1 + len(term.rest)]) == term.rest:
                 return term
-        if alone is not None and words[n] in self.vocabulary.cased and not self._is_upper(*tokens[n][1:]):
+        if alone is not None and word in self.vocabulary.cased and not self._is_upper(word, n):
             return None
         return alone
 
-    def _is_first_name(self, word: str, start: int, end: int) -> bool:
+    def _is_first_name(self, word: str, n: int) -> bool:
         """Return whether a word after "our" is somebody's first name: "our Sam", but not "our Trust" or "our MP"."""
-        written = self.reading.evidence(start, end).text
-        return word.isalpha() and written.istitle() and word not in self.vocabulary.known
+        return word.isalpha() and self._written(n).istitle() and word not in self.vocabulary.known
 
-    def _is_upper(self, start: int, end: int) -> bool:
-        return self.reading.evidence(start, end).text.isupper()
+    def _is_upper(self, word: str, n: int) -> bool:
+        if self.reading.at is None and word.upper() not in self.reading.text:
+            return False
+        return self._written(n).isupper()
+
+    def _written(self, n: int) -> str:
+        return self.reading.evidence(*self.spoken.spans()[n]).text

@@ -16,6 +16,7 @@ LEXICON = Path(__file__).parent / "lexicon"
 # Shorter words have too many honest neighbours: "nurse" is one letter from "purse".
 SHORTEST_TYPO = 6
 LONGEST_TYPO = 24
+SHORTEST_WORD_MENDED = 3
 MOST_WORDS_OF_A_JOB = 4
 # Two slips are forgiven in a long name of an occupation that begins and ends as it should: "resptionist".
 SHORTEST_TWO_SLIPS = 9
@@ -62,6 +63,7 @@ class Vocabulary:
     known: frozenset[str] = frozenset()
     misspelt: Mapping[str, str] = field(default_factory=dict)
     remembered: dict[str, str | None] = field(default_factory=dict)
+    respelt: dict[str, str] = field(default_factory=dict)
     plain: dict[str, str] = field(default_factory=dict)
 
     def by_ending(self, word: str) -> Term | None:
@@ -81,6 +83,15 @@ class Vocabulary:
                 return None
             symbol = self.fields.get(word, symbol)
         return None
+
+    def spelling_of(self, word: str) -> str:
+        """Return the word, or the lexicon's word that it is a slip of; kept, for people use the same words."""
+        meant = word if word in self.terms or len(word) <= SHORTEST_WORD_MENDED else self.meant_by(word) or word
+        if len(self.respelt) >= MOST_REMEMBERED:
+            self.respelt.clear()
+        if len(word) <= LONGEST_TYPO:
+            self.respelt[word] = meant
+        return meant
 
     def meant_by(self, word: str) -> str | None:
         """Return the lexicon's word that `word` is one slip away from, or None.
