@@ -63,6 +63,17 @@ class Beginnings:
                 found[n] |= more
         return [one for one in zip(blanks, found, strict=True) if one[1]]
 
+    def able_at(self, known: str) -> tuple[int, int]:
+        """Return which patterns can begin with these letters behind a blank: anywhere, and after a mark only.
+
+        Where the letters end before it is decided, the pattern is taken to be able to.
+        """
+        return self._in_text.able_at(known), self._after_mark.able_at(known)
+
+    def is_decided_by(self, known: str) -> bool:
+        """Return whether no letter after these is looked at."""
+        return known not in self._in_text.undecided and known not in self._after_mark.undecided
+
     def matches(
         self, text: str, wanted: int, places: Iterable[tuple[int, int]], start: int = 0, end: int = sys.maxsize
     ) -> list[tuple[int, re.Match[str]]]:
@@ -112,7 +123,15 @@ class _Table:
     def __init__(self, beginnings: dict[str, int]) -> None:
         self.beginnings = beginnings
         self.lengths = sorted({len(words) for words in beginnings})
+        # What could still begin where no more letters are known than these.
+        self.undecided: dict[str, int] = {}
+        for words, patterns in beginnings.items():
+            for length in range(1, len(words)):
+                self.undecided[words[:length]] = self.undecided.get(words[:length], 0) | patterns
         self.remembered: dict[str, int] = {}
+
+    def able_at(self, known: str) -> int:
+        return self._all_of(known) | self.undecided.get(known, 0)
 
     def look_up(self, beginnings: Sequence[str]) -> list[int]:
         found: list[Any] = list(map(self.remembered.get, beginnings))
@@ -122,11 +141,15 @@ class _Table:
                     found[n] = self._remember(words)
         return found
 
-    def _remember(self, words: str) -> int:
+    def _all_of(self, words: str) -> int:
         found = 0
         for length in self.lengths:
             if length <= len(words):
                 found |= self.beginnings.get(words[:length], 0)
+        return found
+
+    def _remember(self, words: str) -> int:
+        found = self._all_of(words)
         if len(self.remembered) >= MOST_REMEMBERED:
             self.remembered.clear()
         self.remembered[words] = found

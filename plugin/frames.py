@@ -8,10 +8,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
-from plugin.beginnings import Beginnings, numbers_in
+from plugin.beginnings import LONGEST, MARKS, Beginnings, numbers_in
 from plugin.vocabulary import MOST_REMEMBERED, lexicon_file
 
 # Strong frames, weak ones, faint ones.
@@ -68,8 +67,6 @@ class Pieces:
     lengths: tuple[int, ...]
     phrases: Mapping[str, tuple[tuple[str, int], ...]]
     symbols: Mapping[str, int]
-    remembered: dict[str, "_Word"] = field(default_factory=dict)
-
     @classmethod
     def of(cls, pieces: Mapping[str, int]) -> "Pieces":
         """Return these pieces, sorted by how they are looked for; "role" and "place" stand for any such symbol."""
@@ -87,63 +84,41 @@ class Pieces:
         symbols = {name: beginnings.pop(name, 0) for name in ("role", "place")}
         return cls(words, beginnings, tuple(sorted(set(map(len, beginnings)))), phrases, symbols)
 
-    def called_for_by(self, sentence: str) -> int:
-        """Return what the pieces that stand in a sentence call for."""
-        called = 0
-        remembered = self.remembered
-        before: _Word | None = None
-        for word in sentence.split():
-            if before is not None:
-                pair = before.pairs.get(word)
-                if pair is None:
-                    pair = self._remember_pair(before, word)
-                called |= pair[0]
-                for piece, more in pair[1]:
-                    if piece in sentence:
-                        called |= more
-            of_word = remembered.get(word)
-            if of_word is None:
-                of_word = self._remember(word)
-            if of_word.called:
-                called |= of_word.called
-            before = of_word if of_word.phrases else None
-        return called
-
-    def _remember(self, word: str) -> "_Word":
-        if len(self.remembered) >= MOST_REMEMBERED:
-            self.remembered.clear()
+    def called_by_word(self, word: str) -> int:
+        """Return what a word of a marked copy calls for by itself."""
         called = self.words.get(word, 0)
         for length in self.lengths:
             called |= self.beginnings.get(word[:length], 0)
         if word in _ROLE_SYMBOLS:
             called |= self.symbols["role"]
-        if word[0] == "O":
+        if word[:1] == "O":
             called |= self.symbols["place"]
-        self.remembered[word] = _Word(called, self.phrases.get(word, ()))
-        return self.remembered[word]
+        return called
 
-    def _remember_pair(self, first: "_Word", word: str) -> tuple[int, tuple[tuple[str, int], ...]]:
-        if len(first.pairs) >= MOST_REMEMBERED // 10:
-            first.pairs.clear()
+    def called_by_pair(self, word: str, following: str) -> tuple[int, tuple[tuple[str, int], ...]]:
+        """Return what two words call for, and the longer phrases that they may be the beginning of."""
         called = 0
         longer = []
-        for piece, more in first.phrases:
+        for piece, more in self.phrases.get(word, ()):
             _, second, *others = piece.split(" ")
-            if others == [""] and second == word or (not others and word.startswith(second)):
+            if (others == [""] and second == following) or (not others and following.startswith(second)):
                 called |= more
-            elif others and others != [""] and second == word:
+            elif others and others != [""] and second == following:
                 longer.append((f" {piece}", more))
-        first.pairs[word] = called, tuple(longer)
-        return first.pairs[word]
+        return called, tuple(longer)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Word:
-    """What a word calls for by itself, the phrases that begin with it, and what it calls for with the next word."""
+    """What a word calls for, which frames can begin with it, and with it after a mark; the same with the next word.
+
+    `pairs` is None where the next word makes no difference.
+    """
 
     called: int
-    phrases: tuple[tuple[str, int], ...]
-    pairs: dict[str, tuple[int, tuple[tuple[str, int], ...]]] = field(default_factory=dict)
+    able: int
+    able_after_mark: int
+    pairs: dict[str, tuple[int, int, int, tuple[tuple[str, int], ...]]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +149,7 @@ class Grammar:
     across: int
     closing: int
     by_doubt: Sequence[int]
+    remembered: dict[str, _Word] = field(default_factory=dict)
 
     def called_on(self, marked_text: str) -> list[Stretch]:
         """Return the sentences that call a frame by its `needs`, and last the whole text for the frames across it.
@@ -181,24 +157,75 @@ class Grammar:
         A sentence that holds nothing that a frame needs costs nothing more.
         """
         count = len(self.frames)
-        everything = 0
+        everything = called = 0
         sentences = []
-        for start, end in pairwise([bar.start() for bar in _BAR.finditer(marked_text)]):
-            if end - start > SHORTEST_SENTENCE:
-                called = self.pieces.called_for_by(marked_text[start - 1 : end + 2])
-                everything |= called
-                sentences.append((self._called(called) & ~self.across, start - 1, end + 2))
-        last = sentences[-1][1] if sentences else 0
+        places = []
+        remembered = self.remembered
+        words = marked_text.split(" ")[1:-1]
+        blank = start = last = 0
+        mark_before = False
+        for word, following in zip(words, [*words[1:], ""], strict=True):
+            one = remembered.get(word)
+            if one is None:
+                one = self._remember(word)
+            called |= one.called
+            if word == "|":
+                # The bar belongs to both sentences, what begins with it only to the second.
+                if blank - start > SHORTEST_SENTENCE:
+                    everything |= called
+                    sentences.append((self._called(called) & ~self.across, start, blank + 3))
+                    last = start
+                called, start = one.called, blank
+            able = one.able_after_mark if mark_before else one.able
+            if one.pairs is not None:
+                pair = one.pairs.get(following)
+                if pair is None:
+                    pair = self._remember_pair(one, word, following)
+                called |= pair[0]
+                able |= pair[2] if mark_before else pair[1]
+                for phrase, more in pair[3]:
+                    if marked_text.startswith(phrase, blank):
+                        called |= more
+            if able:
+                places.append((blank, able))
+            mark_before = word[-1:] in MARKS
+            blank += len(word) + 1
         across = self._called(everything) & self.across
         sentences += [(across & ~self.closing, 0, len(marked_text)), (across & self.closing, last, len(marked_text))]
         barred = everything >> 3 * count
-        places = self.beginnings.places_in(marked_text)
         stretches = []
-        for frames, start, end in sentences:
+        for frames, first, end in sentences:
             if frames := frames & ~barred:
-                here = places[bisect_left(places, (start, 0)) : bisect_left(places, (end, 0))]
-                stretches.append(Stretch(start, end, frames, here))
+                here = places[bisect_left(places, (first, 0)) : bisect_left(places, (end, 0))]
+                stretches.append(Stretch(first, end, frames, here))
         return stretches
+
+    def _remember(self, word: str) -> _Word:
+        if len(self.remembered) >= MOST_REMEMBERED:
+            self.remembered.clear()
+        known = f"{word} "
+        able, able_after_mark = self.beginnings.able_at(known)
+        pairs: dict[str, tuple[int, int, int, tuple[tuple[str, int], ...]]] | None = None
+        if word in self.pieces.phrases or not self.beginnings.is_decided_by(known):
+            # The next word decides.
+            able = able_after_mark = 0
+            pairs = {}
+        one = _Word(self.pieces.called_by_word(word), able, able | able_after_mark, pairs)
+        if len(word) <= LONGEST_REMEMBERED:
+            self.remembered[word] = one
+        return one
+
+    def _remember_pair(
+        self, first: _Word, word: str, following: str
+    ) -> tuple[int, int, int, tuple[tuple[str, int], ...]]:
+        called, longer = self.pieces.called_by_pair(word, following)
+        able, able_after_mark = self.beginnings.able_at(f"{word} {following} "[:LONGEST])
+        pair = called, able, able | able_after_mark, longer
+        if first.pairs is not None and len(following) <= LONGEST_REMEMBERED:
+            if len(first.pairs) >= MOST_REMEMBERED // 10:
+                first.pairs.clear()
+            first.pairs[following] = pair
+        return pair
 
     def _called(self, called: int) -> int:
         count = len(self.frames)
@@ -288,9 +315,10 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
     )
 
 
-_BAR = re.compile(r"\|")
 # Two bars and a blank between them hold nothing.
 SHORTEST_SENTENCE = 2
+# Longer words are rare, and a flood of them must not fill the memory.
+LONGEST_REMEMBERED = 24
 _ROLE_SYMBOLS = frozenset(symbol + many for symbol in "PCLHSQMEVRI" for many in ("", "s"))
 _PART = re.compile(r"(?<!\?P)<([A-Z]+)>")
 
