@@ -172,21 +172,28 @@ def _visible(text: str) -> tuple[str, Sequence[int] | None]:
 
 def _detectors_for(text: str) -> list[Callable[[str], list[PersonalData]]]:
     detectors: list[Callable[[str], list[PersonalData]]] = []
-    if "@" in text or _AT.search(text):
+    if "@" in text or _says_at(text):
         detectors.append(_emails)
-    if _MANY_DIGITS.search(text):
-        detectors += [_nhs_numbers, _numbers]
     if _DIGIT.search(text):
+        if _MANY_DIGITS.search(text):
+            detectors += [_nhs_numbers, _numbers]
         detectors += [_dates_of_birth, _postcodes]
     if _CAPITALISED.search(text):
         detectors.append(_names)
     return detectors
 
 
-_AT = re.compile(r"[\[({<] ?at ?[\])}>]|\w at [\w-]+(?:\.| dot )\w", re.I)
+def _says_at(text: str) -> bool:
+    """Return whether an address may be spelt out: "(at)", or "at" before words parted by dots."""
+    small = text.lower()
+    return _AT.search(small) is not None or (any(map(small.__contains__, "[({<")) and bool(_AT_IN_BRACKETS.search(small)))
+
+
+_AT = re.compile(r" at [\w-]+(?:\.| dot )\w")
+_AT_IN_BRACKETS = re.compile(r"[\[({<] ?at ?[\])}>]")
 _DIGIT = re.compile(r"\d")
 _MANY_DIGITS = re.compile(r"\d(?:[ ().-]{0,3}\d){5}")
-_CAPITALISED = re.compile(r"[^\W\d_]\.? [A-Z][^\W\d_]")
+_CAPITALISED = re.compile(r" (?:(?<=[^\W\d_] )|(?<=[^\W\d_]\. ))[A-Z][^\W\d_]")
 
 
 def _emails(text: str) -> list[PersonalData]:

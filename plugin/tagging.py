@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from plugin.fallback import model_named
 from plugin.frames import DOUBTS, Frame, default_grammar
@@ -14,6 +14,10 @@ from plugin.stakeholders import type_of_symbol
 from plugin.vocabulary import Term, Vocabulary, default_vocabulary
 
 MOST_TAGS = 3
+# Who says it so often has said it; a flood of "as a nurse, as a nurse" must not cost more than a comment.
+MOST_FOUND = 100
+# What takes a finding back stands near it: so many letters of its sentence are looked at.
+FARTHEST_BLOCKER = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ def tags_of_reading(reading: Reading, vocabulary: Vocabulary) -> tuple[Tag, ...]
     found: list[Disclosure] = []
     for doubt in DOUBTS:
         # A weak finding gives way to a strong one (see `weighed`): where there is one, weak frames need not be tried.
-        for frame, match in grammar.found_in(copy.text, stretches, doubt):
+        for frame, match in islice(grammar.found_in(copy.text, stretches, doubt), MOST_FOUND):
             found += _disclosed(copy, frame, match, vocabulary)
         if believed(found):
             break
@@ -64,9 +68,9 @@ def voice_words(copy: Marked) -> list[str]:
 
 def _learned(copy: Marked) -> tuple[Tag, ...]:
     model = model_named("voice")
-    if model is None or not _FIRST_PERSON.search(copy.text) or _SOMEBODY_ELSE.search(copy.text):
+    if model is None or _OF_CARE.isdisjoint(words := copy.text.split()) or not _FIRST_PERSON.search(copy.text):
         return ()
-    if not _OF_CARE.search(copy.text):
+    if not _ROLE_OR_KIN.isdisjoint(words) and _SOMEBODY_ELSE.search(copy.text):
         return ()
     odds = model.probabilities(voice_words(copy), {})
     voice = max(odds, key=lambda name: odds[name])
@@ -83,9 +87,11 @@ _SOMEBODY_ELSE = re.compile(
     r"| K (?:works?|worked|says|said|thinks?|reads?|reckons) "
 )
 # Whoever speaks of kin or of themselves, and of nothing that belongs to care, has not said why they are here.
-_OF_CARE = re.compile(
-    r" (?:[DTAHS]s?|O[hs]s?|ward|hospital|bed|buzzer|bell|trolley|corridor|discharged?|admitted|died|fell|pain|letter|"
-    r"appointment|waiting|tablets?|weighed|moved|notes|theatre|gown|needle|visiting|drip) "
+_ROLE_OR_KIN = frozenset("HSQMEVRILPCK")
+_OF_CARE = frozenset(
+    "D Ds T Ts A As H Hs S Ss Oh Ohs Os Oss ward hospital bed buzzer bell trolley corridor discharge discharged "
+    "admitted died fell pain letter appointment waiting tablet tablets weighed moved notes theatre gown needle visiting "
+    "drip".split()
 )
 _SENTENCE = re.compile(r"(?<=\|) [^|]*[^| ][^|]* (?=\|)")
 
@@ -189,7 +195,7 @@ def _holds(words: str, any_of: Sequence[str]) -> bool:
 
 def _blocker(text: str, start: int, *, event: bool) -> str:
     sentence = text.rfind("|", 0, start + 1)
-    before = text[sentence + 1 : start + 1]
+    before = text[max(sentence + 1, start - FARTHEST_BLOCKER) : start + 1]
     grammar = default_grammar()
     found = (grammar.event_blocked_before if event else grammar.blocked_before).search(before)
     if found:
