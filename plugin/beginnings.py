@@ -197,7 +197,7 @@ def _asking(parsed: Sequence[Any]) -> list[tuple[bool, list[Any]]]:
         return _asking([*value[3], *rest])
     if name == "BRANCH":
         return [one for way in value[1] for one in _asking([*way, *rest])]
-    if name == "ASSERT_NOT" or name == "ASSERT":
+    if name in {"ASSERT_NOT", "ASSERT"}:
         return _asking(rest)
     return [(False, list(parsed))]
 
@@ -240,21 +240,18 @@ def _extended(heads: set[str], parsed: Iterable[Any], length: int) -> tuple[set[
 
 
 def _step(heads: set[str], kind: str, value: Any, length: int) -> tuple[set[str], set[str]]:
-    if kind == "LITERAL":
-        letter = chr(value)
-        return {one + letter for one in heads}, set()
-    if kind == "IN" and (letters := _letters_of(value)):
-        return {one + letter for one in heads for letter in letters}, set()
+    if kind in ("ASSERT", "ASSERT_NOT", "AT"):
+        return heads, set()
     if kind == "BRANCH":
         ways = [_extended(heads, way, length) for way in value[1]]
         return set().union(*(open_ for open_, _ in ways)), set().union(*(done for _, done in ways))
     if kind == "SUBPATTERN":
         return _extended(heads, value[3], length)
     if kind in ("MAX_REPEAT", "MIN_REPEAT"):
-        return _repeated(heads, *value, length)
-    if kind in ("ASSERT", "ASSERT_NOT", "AT"):
-        return heads, set()
-    return set(), heads
+        least, most, item = value
+        return _repeated(heads, (least, int(most)), item, length)
+    letters = chr(value) if kind == "LITERAL" else _letters_of(value) if kind == "IN" else ""
+    return ({one + letter for one in heads for letter in letters}, set()) if letters else (set(), heads)
 
 
 def _letters_of(members: Sequence[Any]) -> str:
@@ -270,11 +267,12 @@ def _letters_of(members: Sequence[Any]) -> str:
     return letters if len(letters) <= MOST_LETTERS_OF_A_CLASS else ""
 
 
-def _repeated(heads: set[str], least: int, most: Any, item: Any, length: int) -> tuple[set[str], set[str]]:
+def _repeated(heads: set[str], times: tuple[int, int], item: Any, length: int) -> tuple[set[str], set[str]]:
+    least, most = times
     reached = set(heads) if not least else set()
     finished: set[str] = set()
     now = heads
-    for n in range(1, min(int(most), length) + 1):
+    for n in range(1, min(most, length) + 1):
         now, done = _extended(now, item, length)
         finished |= done
         if len(now) > MOST_LETTERS_OF_A_CLASS * len(heads) / 2:

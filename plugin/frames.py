@@ -67,6 +67,7 @@ class Pieces:
     lengths: tuple[int, ...]
     phrases: Mapping[str, tuple[tuple[str, int], ...]]
     symbols: Mapping[str, int]
+
     @classmethod
     def of(cls, pieces: Mapping[str, int]) -> "Pieces":
         """Return these pieces, sorted by how they are looked for; "role" and "place" stand for any such symbol."""

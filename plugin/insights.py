@@ -64,9 +64,7 @@ def rules_from(content: Mapping[str, Any]) -> InsightRules:
     )
     urgent = {name: re.compile(by_first_letter(pattern)) for name, pattern in content["urgent"].items()}
     first_asked = (urgent["self_harm"], urgent["harm"], urgent["danger"])
-    return InsightRules(
-        features, **urgent, beginnings=Beginnings([*(one.pattern for one in features), *first_asked])
-    )
+    return InsightRules(features, **urgent, beginnings=Beginnings([*(one.pattern for one in features), *first_asked]))
 
 
 _LISTING = re.compile(r" \(\?:(.*)\)(\\b|\(\?=[^()]*\))?", re.DOTALL)

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from plugin.model import Evidence
-from plugin.reading import Reading
+from plugin.reading import MOST_READ, Reading
 from plugin.vocabulary import MOST_REMEMBERED, Term, Vocabulary
 
 # The first alternative is the second's plainest case, tried first because it is many times faster.
@@ -101,7 +101,16 @@ class _Spoken:
         self._spans: list[tuple[int, int]] | None = None
 
     def words(self) -> list[str]:
-        return _words_in(self._text)[0] if "'s" in self._text else _TOKEN.findall(self._text)
+        words: list[str] = _TOKEN.findall(self._text)
+        if "'s" not in self._text:
+            return words
+        split: list[str] = []
+        for word in words:
+            if word.endswith("'s") and len(word) > 2:
+                split += word[:-2], "'s"
+            else:
+                split.append(word)
+        return split
 
     def spans(self) -> list[tuple[int, int]]:
         if self._spans is None:
@@ -215,9 +224,15 @@ class _Marking:
         return word.isalpha() and self._written(n).istitle() and word not in self.vocabulary.known
 
     def _is_upper(self, word: str, n: int) -> bool:
-        if self.reading.at is None and word.upper() not in self.reading.text:
+        if word.upper() not in self.reading.text and not self._has_other_letters():
             return False
         return self._written(n).isupper()
+
+    def _has_other_letters(self) -> bool:
+        """Return whether capitals may be written with letters that only look like ours."""
+        if self.reading.at is None:
+            return False
+        return any(letter.isalpha() and not letter.isascii() for letter in set(self.reading.text[:MOST_READ]))
 
     def _written(self, n: int) -> str:
         return self.reading.evidence(*self.spoken.spans()[n]).text

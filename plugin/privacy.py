@@ -186,7 +186,9 @@ def _detectors_for(text: str) -> list[Callable[[str], list[PersonalData]]]:
 def _says_at(text: str) -> bool:
     """Return whether an address may be spelt out: "(at)", or "at" before words parted by dots."""
     small = text.lower()
-    return _AT.search(small) is not None or (any(map(small.__contains__, "[({<")) and bool(_AT_IN_BRACKETS.search(small)))
+    if _AT.search(small):
+        return True
+    return any(map(small.__contains__, "[({<")) and _AT_IN_BRACKETS.search(small) is not None
 
 
 _AT = re.compile(r" at [\w-]+(?:\.| dot )\w")

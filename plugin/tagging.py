@@ -86,13 +86,16 @@ _SOMEBODY_ELSE = re.compile(
     r" (?:is|was|are|were|be|been|being|'s|as|no|not|never|if|become|make) (?:a |an )?(?:[a-z]+ )?[HSQMEVRILPC] "
     r"| K (?:works?|worked|says|said|thinks?|reads?|reckons) "
 )
-# Whoever speaks of kin or of themselves, and of nothing that belongs to care, has not said why they are here.
 _ROLE_OR_KIN = frozenset("HSQMEVRILPCK")
-_OF_CARE = frozenset(
-    "D Ds T Ts A As H Hs S Ss Oh Ohs Os Oss ward hospital bed buzzer bell trolley corridor discharge discharged "
-    "admitted died fell pain letter appointment waiting tablet tablets weighed moved notes theatre gown needle visiting "
-    "drip".split()
-)
+# Whoever speaks of kin or of themselves, and of nothing that belongs to care, has not said why they are here.
+# fmt: off
+_OF_CARE = frozenset({
+    "D", "Ds", "T", "Ts", "A", "As", "H", "Hs", "S", "Ss", "Oh", "Ohs", "Os", "Oss", "ward", "hospital", "bed",
+    "buzzer", "bell", "trolley", "corridor", "discharge", "discharged", "admitted", "died", "fell", "pain", "letter",
+    "appointment", "waiting", "tablet", "tablets", "weighed", "moved", "notes", "theatre", "gown", "needle",
+    "visiting", "drip",
+})
+# fmt: on
 _SENTENCE = re.compile(r"(?<=\|) [^|]*[^| ][^|]* (?=\|)")
 
 

@@ -4,14 +4,19 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plugin.frames import default_grammar
 from plugin.listening import heard_in
+from plugin.marking import marked
+from plugin.reading import reading_of
 from plugin.tagging import tags_in
+from plugin.vocabulary import default_vocabulary
 from webhooks.commands.tagging import tag
 
 
@@ -408,3 +413,15 @@ def test_people_say_in_new_ways_who_they_are_and_the_paired_traps_stay_silent() 
     }
     heard = {words: {tag.type for tag in tags_in(words)} for words in said}
     assert heard == said
+
+
+def test_a_pattern_tried_only_where_it_can_begin_finds_what_a_search_of_the_whole_text_finds():
+    grammar = default_grammar()
+    told = [json.loads(line)["text"] for line in Path("tests/data/own_comments.jsonl").read_text("utf-8").splitlines()]
+    for text in told[::6]:
+        copy = marked(reading_of(text), default_vocabulary()).text
+        places = grammar.beginnings.places_in(copy)
+        for number, frame in enumerate(grammar.frames):
+            found = grammar.beginnings.matches(copy, 1 << number, places)
+            searched = [match.span() for match in frame.pattern.finditer(copy)]
+            assert [match.span() for _, match in found] == searched, frame.id
