@@ -143,6 +143,7 @@ class Grammar:
     frames: tuple[Frame, ...]
     blocked_before: re.Pattern[str]
     event_blocked_before: re.Pattern[str]
+    kin_at_work: re.Pattern[str]
     second_role: re.Pattern[str]
     pieces: Pieces
     beginnings: Beginnings
@@ -279,6 +280,7 @@ def grammar_from(content: Mapping[str, Any]) -> Grammar:
         frames,
         blockers["before"],
         blockers["event"],
+        blockers["kin_at_work"],
         second,
         Pieces.of(calls),
         Beginnings([frame.pattern for frame in frames]),

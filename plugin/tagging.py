@@ -124,6 +124,8 @@ def _disclosed(copy: Marked, frame: Frame, match: re.Match[str], vocabulary: Voc
         return
     groups = match.groupdict()
     blocked = _blocker(copy.text, start, event=frame.event)
+    if frame.doubt and frame.types == "C" and not blocked and _kin_at_work(copy.text, start):
+        blocked = "kin at work"
     if groups.get("role"):
         yield from _role(copy, frame, (start, end), match.span("role"), blocked, vocabulary)
     else:
@@ -204,6 +206,12 @@ def _blocker(text: str, start: int, *, event: bool) -> str:
     if found:
         return found.group().strip()
     return ""
+
+
+def _kin_at_work(text: str, start: int) -> bool:
+    first = max(text.rfind("|", 0, start + 1), start - FARTHEST_BLOCKER)
+    last = text.find("|", start + 2, start + FARTHEST_BLOCKER)
+    return default_grammar().kin_at_work.search(text, max(first, 0), last + 1 if last > 0 else len(text)) is not None
 
 
 def _attribute(text: str, end: int, vocabulary: Vocabulary) -> str:
