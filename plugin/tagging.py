@@ -163,20 +163,30 @@ _AT_PLACE = re.compile(
 )
 
 
+_TYPES_ELSEWHERE = {
+    ("Q", "Oi"): "I",
+    ("R", "Oi"): "I",
+    ("Q", "Ov"): "V",
+    ("R", "Ov"): "V",
+    ("Q", "Or"): "R",
+}
 _DEPUTY = re.compile(r" (?:deputy|assistant|team|duty|shift|unit) [A-Z]$")
 
 
 def _types_in_place(term: Term, text: str, end: int) -> str:
     """Return the types of a role where it is done: a carer in a care home is paid, its manager both.
 
-    A manager of a charity, a regulator, a supplier or a university speaks for that side.
+    A manager of a charity, a regulator, a supplier or a university speaks for that side, and so does who looks after
+    quality or policy there.
     """
-    if term.types not in ("C", "M"):
+    if term.types not in ("C", "M", "Q", "R"):
         return term.types
     match = _AT_PLACE.match(text, end)
     if match is None or term.rest[:1] == ("carer",):
         return term.types
     place = match["place"]
+    if term.types in ("Q", "R"):
+        return _TYPES_ELSEWHERE.get((term.types, place), term.types)
     if term.types == "C":
         return "S" if place in ("Os", "agency", "council", "company", "home") else "C"
     if place == "Os" and _DEPUTY.search(text[max(0, end - 24) : end]):
