@@ -47,6 +47,7 @@ class InsightRules:
     help: re.Pattern[str]
     danger: re.Pattern[str]
     past: re.Pattern[str]
+    present: tuple[re.Pattern[str], ...]
     beginnings: Beginnings
 
 
@@ -62,9 +63,18 @@ def rules_from(content: Mapping[str, Any]) -> InsightRules:
         Feature(one["name"], one["weight"], re.compile(by_first_letter(one["pattern"])), one["kind"])
         for one in content["feature"]
     )
-    urgent = {name: re.compile(by_first_letter(pattern)) for name, pattern in content["urgent"].items()}
-    first_asked = (urgent["self_harm"], urgent["harm"], urgent["danger"])
-    return InsightRules(features, **urgent, beginnings=Beginnings([*(one.pattern for one in features), *first_asked]))
+    families = content["urgent"].get("present", {})
+    urgent = {
+        name: re.compile(by_first_letter(pattern)) for name, pattern in content["urgent"].items() if name != "present"
+    }
+    present = tuple(re.compile(by_first_letter(pattern)) for pattern in families.values())
+    first_asked = (urgent["danger"], urgent["self_harm"], urgent["harm"], *present)
+    return InsightRules(
+        features,
+        **urgent,
+        present=present,
+        beginnings=Beginnings([*(one.pattern for one in features), *first_asked]),
+    )
 
 
 _LISTING = re.compile(r" \(\?:(.*)\)(\\b|\(\?=[^()]*\))?", re.DOTALL)
@@ -258,10 +268,9 @@ def urgency_of_reading(reading: Reading, sight: Sight | None = None) -> Urgency:
     sight = sight or sight_of(reading)
     folded = sight.text
     count = len(rules.features)
-    asked: dict[int, re.Match[str]] = {}
-    for number, match in rules.beginnings.matches(folded, 0b111 << count, sight.places):
-        asked.setdefault(number - count, match)
-    acute, danger = asked.get(0) or asked.get(1), asked.get(2)
+    asked = rules.beginnings.matches(folded, -1 << count & (1 << count + 3 + len(rules.present)) - 1, sight.places)
+    danger = next((match for number, match in asked if number == count), None)
+    acute = next((match for number, match in asked if number > count and not _is_supposed(folded, match.start())), None)
     if not acute and not danger:
         return Urgency(is_urgent=False)
     if not _is_urgent(folded, rules, acute is not None):
@@ -269,6 +278,20 @@ def urgency_of_reading(reading: Reading, sight: Sight | None = None) -> Urgency:
     places = [match.start() for match in (acute, danger) if match]
     spans = [span for span in sentences_of(reading.folded) if any(span[0] <= place < span[1] for place in places)]
     return Urgency(True, tuple(reading.evidence(start, end) for start, end in spans))
+
+
+# "If someone says they want to die": nobody in particular does.
+_SUPPOSED = re.compile(
+    r" (?:if|when|whenever|where|what if|imagine|suppose|supposing|say|asking|whether) (?:\w+ ){0,2}?"
+    r"(?:someone|somebody|anyone|anybody|people|a|an|any|your|you|every|patients|residents|staff|we|one|colleagues)(?= )"
+)
+_SENTENCE_END = re.compile(r"[.!?](?= )")
+
+
+def _is_supposed(folded: str, place: int) -> bool:
+    """Return whether the sentence before this place only supposes what follows."""
+    first = max((match.end() for match in _SENTENCE_END.finditer(folded, max(0, place - LONG), place + 1)), default=0)
+    return _SUPPOSED.search(folded, max(first, place - LONG), place + 1) is not None
 
 
 def _is_urgent(folded: str, rules: InsightRules, acute: bool) -> bool:
