@@ -21,10 +21,9 @@ run: $(VENV)/installed
 	@$(BIN)/manyvoices migrate >/dev/null
 	@exec $(BIN)/manyvoices serve --practice
 
-# The tests wait now and then for one another; the checks use that time.
+# The tests wait now and then for one another; the checks and the wheel use that time.
 test: left-out
-	@$(MAKE) --no-print-directory --jobs 2 tests checks
-	@$(MAKE) --no-print-directory wheel
+	@$(MAKE) --no-print-directory --jobs 3 tests checks wheel
 	@$(MAKE) --no-print-directory left-out
 	@echo "All checks passed."
 
