@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webhooks.commands.bench_community import HOME, add_bench
+
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
@@ -59,26 +61,14 @@ def fill(conn: "sa.Connection", comments: int) -> int:
     from plugin.lexicons import packaged_list
     from plugin.stakeholders import main_types
     from plugin.store import tables
-    from plugin.store.communities import add_community
 
     chance = random.Random(comments)  # noqa: S311 - figures to measure with, not secrets
-    home = "https://forum.example.org"
-    community_id = add_community(
-        conn,
-        slug="bench",
-        platform="standard",
-        name="Bench",
-        base_url=home,
-        sign_up_url=f"{home}/join",
-        sign_in_url=f"{home}/in",
-        editorial_address="editors@example.org",
-        moderators_address="moderators@example.org",
-    )
+    community_id = add_bench(conn)
     words = packaged_list()
     people, pages = max(10, comments // 10), max(5, comments // 100)
     told = {"community_id": community_id, "told_at": NOW}
     author = told | {"kind": "member", "groups": [], "declared": []}
-    page = told | {"title": "Bench", "url": home, "kind": "blog", "audience": "public"}
+    page = told | {"title": "Bench", "url": HOME, "kind": "blog", "audience": "public"}
     comment = {"community_id": community_id, "text": WORDS, "state": "visible", "source": "webhook"}
     tag = {"decision": "suggested", "source": "text", "by": "tagger", "confidence": 0.9, "frame": "am", "flags": []}
     rows: dict[str, list[dict[str, object]]] = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from webhooks.commands.bench_community import SLUG, add_bench
 from webhooks.commands.bench_desk import show_desk
 from webhooks.commands.bench_themes import show_themes
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-SLUG = "bench"
 AT = "2026-11-22T12:00:00Z"
 WARM_UP = 20
 
@@ -90,7 +90,7 @@ def _measured(folder: Path, comments: int) -> list[Measured]:
 
 def _app(folder: Path) -> "tuple[Flask, bytes]":
     from plugin import engine
-    from plugin.store.communities import add_community, add_secret
+    from plugin.store.communities import add_secret
     from plugin.store.migrating import migrate_tables
     from plugin.store.opening import writing
     from webhooks.app import create_app
@@ -103,19 +103,8 @@ def _app(folder: Path) -> "tuple[Flask, bytes]":
     engine.migrate(service.db)
     migrate_tables(service.db)
     secret = new_secret()
-    home = "https://forum.example.org"
     with writing(service.db) as conn:
-        community_id = add_community(
-            conn,
-            slug=SLUG,
-            platform="standard",
-            name="Bench",
-            base_url=home,
-            sign_up_url=f"{home}/join",
-            sign_in_url=f"{home}/in",
-            editorial_address="editors@example.org",
-            moderators_address="moderators@example.org",
-        )
+        community_id = add_bench(conn)
         add_secret(conn, service.vault, community_id, secret)
     return app, secret_bytes(secret)
 
