@@ -283,8 +283,7 @@ def urgency_of_reading(reading: Reading, sight: Sight | None = None) -> Urgency:
 # "If someone says they want to die": nobody in particular does.
 _SUPPOSED = re.compile(
     r" (?:if|when|whenever|where|what if|imagine|suppose|supposing|say|asking|whether) (?:\w+ ){0,2}?"
-    r"(?:someone|somebody|anyone|anybody|people|a|an|any|your|you|every|patients|residents|staff|we|one|colleagues)"
-    r"(?= )"
+    r"(?:someone|somebody|anyone|anybody|people|a|an|any|your|you|every|patients|residents|staff|we|one)(?= )"
 )
 _SENTENCE_END = re.compile(r"[.!?](?= )")
 

@@ -52,12 +52,22 @@ _NHS_SETTING = re.compile(
 )
 
 # UK numbers begin with 0 and have 10 or 11 digits (Ofcom's National Telephone Numbering Plan); +44 drops the 0.
-_PHONE_UK = re.compile(r"(?<![\w.+/-])\(?[0O](?:[1-9]\d{1,4}|-[1-9]\d{2,3})\)?(?:[ .-]{0,2}\d){4,8}(?![\w/]|-\d)")
-_PHONE_INTERNATIONAL = re.compile(r"(?<![\w+])(?:\+|00)[1-9]\d{0,2}(?:[ .-]?\(0?\d{0,4}\))?(?:[ .-]?\d){6,12}(?!\d)")
-_PHONE_GROUPED = re.compile(r"(?<![\w.+-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[ .-]\d{4}(?![\w-])")
+_PHONE_UK = re.compile(
+    r"(?<![\w.+/-])(?:\([0O][1-9]\d{1,4}\)|[0O](?:[1-9]\d{1,4}|-[1-9]\d{2,3}))(?:[ .-]{0,2}\d){4,8}"
+    r"(?!\w|-\d|/\d\d)|(?<![\w.+/-])07(?:\d{3}/\d{6}|(?: \d){9})(?!\w)|(?<![\w.+/-])0 7(?: \d){9}(?! ?\w)"
+)
+_PHONE_INTERNATIONAL = re.compile(
+    r"(?<![\w+])(?:\((?:\+|00)[1-9]\d{0,2}\)|(?:\+|00)[1-9]\d{0,2})(?:[ .-]?\(0?\d{0,4}\))?(?:[ .-]?\d){6,12}(?!\d)"
+    r"|(?<![\w+.-])44[ -]?7\d{3}[ -]?\d{3}[ -]?\d{3}(?!\d)"
+)
+# North America, India, and what Ireland and New Zealand write with nine digits.
+_PHONE_GROUPED = re.compile(
+    r"(?<![\w.+-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[ .-]\d{4}(?![\w-])"
+    r"|(?<![\w.+-])[6-9]\d{4}[ -]\d{5}(?![\w-])|(?<![\w.+-])(?:01 \d{3} \d{4}|02\d[ -]\d{3}[ -]\d{3})(?! ?\d|[\w-])"
+)
 _PHONE_SAID = re.compile(
     r"\b(?:call|phone|ring|text|tel|telephone|mobile|mob|cell|whatsapp|contact|reach)\b"
-    r"[^.\n\d]{0,25}?:? ?(\d(?:[ -]?\d){7,11})(?![\d-])",
+    r"[^.\n\d]{0,25}?:? ?(\d(?:[ -]?\d){7,11}|\d{3}[ -]\d{4})(?![\d-])",
     re.I,
 )
 
@@ -103,14 +113,22 @@ _BIRTH = re.compile(
 _WORD = r"[A-Z][^\W\d_]*(?:['’-][A-Z]?[^\W\d_]+)*"
 _HONORIFIC = re.compile(
     r"(?<!\w)(?:Mr|Mrs|Ms|Miss|Mx|Dr|Doctor|Prof|Professor|Sir|Dame|Lord|Lady|Rev|Revd|Fr|Mr\.|Mrs\.|Dr\.|Prof\.|"
-    rf"Sister|Nurse|Matron|Consultant) {_WORD}(?: {_WORD}){{0,2}}"
+    rf"Sister|Nurse|Matron|Consultant) (?:[A-Z]\. ?){{0,2}}{_WORD}(?: {_WORD}){{0,2}}"
 )
 _NAMED = re.compile(
     r"\b(?i:name is|name's|name was|names are|named|called|full name(?: is| was)?(?: \()?|message for|ask for|"
     r"thanks? to|thank|contact|known as|signed|spoke to|speak to|speak with|care of|lad called|patient|resident|client|"
     rf"son|daughter|husband|wife|mother|father|brother|sister|mum|dad)(?:,|:| \()? ({_WORD} (?:{_WORD}[ ])?{_WORD})"
 )
-_OWN_NAME = re.compile(rf"\b(?i:my name is|my name's|my full name is) ({_WORD}(?: {_WORD}){{0,2}})")
+_OWN_NAME = re.compile(
+    rf"\b(?i:my name is|my name's|my full name is) ({_WORD}(?: {_WORD}){{0,2}})"
+    rf"|(?:^|[\n.!?] )(?:Hi,? |Hello,? )?(?:I'm|I’m|I am|This is) ({_WORD} {_WORD})(?=[,.] (?:I|and|from|a|an|the)\b)"
+)
+# "Kind regards, / Margaret Oduya" at the end.
+_SIGNED = re.compile(
+    rf"(?:^|[\n.!?,]) ?(?i:(?:kind |best |warm |many )?(?:regards|wishes|thanks)|yours(?: sincerely)?|love|from)"
+    rf"[,.]?\s{{1,3}}[-–— ]{{0,3}}({_WORD} (?:[A-Z]\. )?{_WORD})\.?\s*\Z"
+)
 _DOUBLE_BARRELLED = re.compile(
     r"(?<![\w-])[A-Z][a-zà-ÿ]{1,20} (?:[A-Z]\. )?[A-Z][a-zà-ÿ]{2,20}-[A-Z][a-zà-ÿ]{2,20}(?![\w-])"
 )
@@ -210,7 +228,7 @@ def _nhs_numbers(text: str) -> list[PersonalData]:
     for match in _TEN_DIGITS.finditer(text):
         first, gap, second, other_gap, third = match.groups()
         if is_nhs_number(first + second + third):
-            around = text[max(0, match.start() - 40) : match.end() + 40]
+            around = text[max(0, match.start() - 60) : match.end() + 40]
             if (gap and gap == other_gap) or _NHS_SETTING.search(around):
                 found.append(PersonalData("nhs_number", *match.span()))
     return found
@@ -236,8 +254,18 @@ def _dates_of_birth(text: str) -> list[PersonalData]:
 
 def _postcodes(text: str) -> list[PersonalData]:
     return [
-        PersonalData("postcode", *match.span()) for match in _POSTCODE.finditer(text) if _is_postcode(match.group())
+        PersonalData("postcode", *match.span())
+        for match in _POSTCODE.finditer(text)
+        if _is_postcode(match.group()) or _ADDRESS.search(text, max(0, match.start() - 40), match.start())
     ]
+
+
+# What stands before a postcode that could also be a ward and an ordinal number: "postcode b33 8th".
+_ADDRESS = re.compile(
+    r"\b(?:post ?code|address|(?:i|we) live (?:at|in)|living at|post to|street|road|avenue|lane|close|court)\b"
+    r"[^.!?\n]{0,25}$",
+    re.I,
+)
 
 
 def _is_uk_number(number: str) -> bool:
@@ -255,10 +283,15 @@ def _names(text: str) -> list[PersonalData]:
     found = []
     if any(title in text for title in _TITLES):
         found += [match.span() for match in _HONORIFIC.finditer(text) if _is_name(match.group().split()[1:])]
-    if "name" in text:
-        found += [match.span(1) for match in _OWN_NAME.finditer(text) if _is_name(match.group(1).split())]
+    if "name" in text or "I" in text:
+        found += [
+            match.span(match.lastindex or 1)
+            for match in _OWN_NAME.finditer(text)
+            if _is_name(match.group(match.lastindex or 1).split())
+        ]
     if _TWO_CAPITALS.search(text):
         found += [match.span(1) for match in _NAMED.finditer(text) if _is_name(match.group(1).split())]
+        found += [match.span(1) for match in _SIGNED.finditer(text) if _is_name(match.group(1).split())]
         found += [match.span() for match in _DOUBLE_BARRELLED.finditer(text) if _is_name(match.group().split())]
     return [PersonalData("name", *span) for span in found]
 
@@ -271,7 +304,10 @@ _TWO_CAPITALS = re.compile(r"[A-Z][\w'’-]+ [A-Z]")
 
 
 def _is_name(words: Sequence[str]) -> bool:
-    return not any(word.lower().strip(".") in _not_names() or (len(word) > 3 and word.isupper()) for word in words)
+    words = [word for word in words if len(word.strip(".")) > 1]
+    return bool(words) and not any(
+        word.lower().strip(".") in _not_names() or (len(word) > 3 and word.isupper()) for word in words
+    )
 
 
 def _known(text: str, known_names: Collection[str]) -> list[PersonalData]:

@@ -85,7 +85,8 @@ EVERY_WAY_OF_WRITING = {
         |+44 (0)7700 900461|+44(0)7700900461|0044 7700 900461|020 7946 0123|(020) 7946 0123|0207 946 0123
         |+44 20 7946 0123|0161 496 0234|(0161) 496 0234|01632 960123|016329 60123|0116 4960 987|(028) 9018 0555
         |015396 12345|0800 1111
-        |0300 123 4567|+353 87 123 4567|+91 98765 43210|(202) 555-0147|202.555.0147|07700  900461|O7700 900461""",
+        |0300 123 4567|(+44) 7700 900461|44 7700 900461|07700/900461|+44-7700-900461|98765 43210
+        |+353 87 123 4567|+91 98765 43210|(202) 555-0147|202.555.0147|07700  900461|O7700 900461""",
     "email": """j.okafor@example.org|j_okafor+x@mail.example.co.uk|o'brien@example.org|A.B@EXAMPLE.ORG
         |j.okafor (at) example.org|j.okafor [at] example [dot] org|j.okafor at example dot org|jokafor AT example.org
         |j.okafor@ example.org|jokafor(at)example(dot)co(dot)uk|j.okafor at example.org
@@ -106,3 +107,39 @@ def test_however_somebody_writes_it_nothing_of_it_is_left_in_the_redacted_copy(k
             written.removeprefix("NHS No.").removeprefix("NHS") if kind == "nhs_number" else written,
             f"[{LABELS[kind]} removed]",
         )
+
+
+def a_valid_nhs_number(dice):
+    while not is_nhs_number(digits := f"{dice.randrange(10**9, 10**10)}"):
+        pass
+    return digits[:3], digits[3:6], digits[6:]
+
+
+WRITTEN = {
+    "phone": lambda dice: dice.choice(("07{} {}", "+44 7{} {}", "0044 7{}{}", "+44 (0)7{} {}")).format(
+        dice.randrange(400, 999), dice.randrange(100000, 999999)
+    ),
+    "nhs_number": lambda dice: dice.choice(("{} {} {}", "{}-{}-{}", "NHS no {}{}{}")).format(*a_valid_nhs_number(dice)),
+    "postcode": lambda dice: dice.choice(("LS{} {}AB", "ls{} {}ab", "NE{}{}XT", "our postcode is b{}{}th")).format(
+        dice.randrange(1, 30), dice.randrange(1, 9)
+    ),
+    "national_insurance": lambda dice: dice.choice(("AB {} {} {} C", "jk{}{}{}d", "TW-{}-{}-{}-A")).format(
+        *(dice.randrange(10, 99) for _ in range(3))
+    ),
+    "email": lambda dice: dice.choice(
+        ("j.{}+hub@mail.example.co.uk", "J_{}@example.org", "o'{} (at) example.org")
+    ).format(dice.choice(("okafor", "brien", "lee7"))),
+}
+
+
+def test_every_valid_form_is_found_and_one_digit_less_or_a_wrong_sum_is_not():
+    dice = random.Random(20261123)
+    for kind, write in WRITTEN.items():
+        for _ in range(60):
+            written = write(dice)
+            assert kind in [found for found, _ in found_in(f"It is {written}, if that helps.")], written
+    for _ in range(60):
+        first, second, third = a_valid_nhs_number(dice)
+        wrong = f"{third[:3]}{(int(third[3]) + 1) % 10}"
+        assert "nhs_number" not in [kind for kind, _ in found_in(f"NHS no {first} {second} {wrong}")]
+        assert found_in(f"ref 0{dice.randrange(100, 999)} {dice.randrange(100, 999)}, bay b2 1st floor") == []
