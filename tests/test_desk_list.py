@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from forum import Forum, minute
@@ -24,10 +23,8 @@ from plugin.store.consents import give
 from plugin.store.desk import Item, item_of
 from plugin.store.listing import Wanted, listed
 from plugin.store.opening import reading, writing
-from plugin.store.searching import forget_words
 from plugin.store.staff import account_id
-from plugin.store.tables import comments, insight_types, insights
-from webhooks.cli import main
+from plugin.store.tables import comments, insights
 from webhooks.desk_filters import ON_A_PAGE
 
 # The queries themselves are asked of both databases in tests/test_desk.py.
@@ -185,25 +182,6 @@ def test_a_view_is_kept_shared_and_let_go_by_who_made_it(
             *["view_saved"] * 2,
         ]
     assert "let go of a view" in other.get("/desk/trail/").text
-
-
-def test_insights_are_found_again_after_what_they_were_found_by_was_lost(
-    forum: Forum, service: Service, community: Community, worker, sign_in, environ: dict[str, str], monkeypatch
-) -> None:
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    forum.posted(DAD, "1")
-    worker()
-    (dad,) = numbers(service, community)
-    editor = sign_in("editor")
-    with writing(service.db) as conn:
-        forget_words(conn, [1])
-        conn.execute(sa.delete(insight_types))
-    assert [shown(editor.get(f"/desk/?{one}").text) for one in ("words=tablet", "type=carer")] == [[], []]
-    done = CliRunner().invoke(main, ["desk", "reindex", "hub"])
-    assert done.output == "1 insight can be found by their words.\n"
-    assert [shown(editor.get(f"/desk/?{one}").text) for one in ("words=tablet", "type=carer")] == [[dad], [dad]]
-    assert CliRunner().invoke(main, ["desk", "reindex", "moon"]).exit_code == 1
 
 
 def test_of_two_hundred_ticked_at_once_all_go_that_can_and_the_page_says_why_three_did_not(

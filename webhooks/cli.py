@@ -41,7 +41,6 @@ COMMANDS = {
     "community": ("webhooks.commands.communities:community", "Attach a community; list, show or remove one."),
     "backfill": ("webhooks.commands.backfilling:backfill", "Read what a forum's people wrote before we were attached."),
     "doctor": ("webhooks.commands.doctor:doctor", "Look whether a community is well attached; say what to do."),
-    "desk": ("webhooks.commands.reindexing:desk", "Make anew what the desk finds insights by."),
     "member": ("webhooks.commands.members:member", "Send a member the link to their own page."),
     "receivers": ("webhooks.commands.receivers:receivers", "Add, list or remove programs that are told of insights."),
     "staff": ("webhooks.commands.accounts:staff", "Give somebody a role; list or remove accounts."),

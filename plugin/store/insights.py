@@ -145,28 +145,6 @@ def insight_by_id(conn: sa.Connection, vault: Vault, outbox_id: int) -> StoredIn
     return found[0] if found else None
 
 
-def count_with_words(conn: sa.Connection, community_ids: Collection[int]) -> int:
-    """Return how many insights of these communities have words."""
-    query = sa.select(sa.func.count()).select_from(_worded(community_ids).subquery())
-    return int(conn.scalar(query) or 0)
-
-
-def with_words(
-    conn: sa.Connection, community_ids: Collection[int], *, after: int, limit: int
-) -> list[tuple[int, int, str]]:
-    """Return insights that have words, with the id of their comment and its text, in the order of their ids."""
-    query = _worded(community_ids).where(insights.c.id > after).order_by(insights.c.id).limit(limit)
-    return [(row.id, row.comment_id, row.text) for row in conn.execute(query)]
-
-
-def _worded(community_ids: Collection[int]) -> sa.Select[tuple[int, int, str]]:
-    return (
-        sa.select(insights.c.id, insights.c.comment_id, comments.c.text)
-        .join(comments, comments.c.id == insights.c.comment_id)
-        .where(insights.c.community_id.in_(community_ids), comments.c.text.is_not(None))
-    )
-
-
 def on_desk(conn: sa.Connection, vault: Vault, insight_ids: Sequence[int]) -> list[StoredInsight]:
     """Return these insights as the desk shows them, in this order; those whose words are gone are left out."""
     found = {one.insight_id: one for one in _read(conn, vault, _desk().where(insights.c.id.in_(insight_ids)))}
