@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from forum import Forum, minute
@@ -20,6 +21,8 @@ from plugin.store.listing import OPEN, Wanted, count_listed, listed
 from plugin.store.opening import reading, writing
 from plugin.store.staff import add_staff, remove_staff
 from plugin.store.tables import audit_trail, credits, insight_types, insights, receipts, tag_decisions
+from webhooks.cli import main
+from webhooks.settings import settings_from
 
 DAD = "I look after my father. His evening tablets came four hours late, so now we keep a chart by the bed."
 NURSE = "I am a community nurse. We changed our handover last spring: whoever visits next rings the family first."
@@ -189,6 +192,31 @@ def test_a_note_is_sealed_and_the_trail_shows_where_it_was_tampered_with(
         assert first_broken(conn, service.vault) == first
         conn.execute(sa.delete(audit_trail).where(audit_trail.c.id == first))
         assert first_broken(conn, service.vault) == first + 1
+
+
+def test_after_a_change_of_key_everything_is_found_again_by_its_words_and_by_who_speaks(
+    forum: Forum, service: Service, community: Community, worker: Callable[[], None], environ: dict[str, str]
+) -> None:
+    forum.posted(DAD, "1")
+    forum.posted(NURSE, "2")
+    worker()
+    changed = environ | {"MANYVOICES_SECRET_KEY": "another key for tests, of forty characters"}
+    vault = settings_from(changed).vault()
+
+    def found(**wanted: str) -> list[int]:
+        with reading(service.db) as conn:
+            return listed(conn, vault, [community.id], Wanted(**wanted), limit=9)
+
+    with writing(service.db) as conn:
+        conn.execute(sa.delete(insight_types))
+    assert found(words="tablets") == found(type="carer") == []
+    # Stopped after the first, it goes on with the second.
+    told = CliRunner().invoke(main, ["desk", "reindex", "hub", "--after", "1"], env=changed)
+    assert (told.exit_code, told.output) == (0, "1 insights are found by their words and by who speaks.\n")
+    assert (found(words="tablets"), found(words="handover")) == ([], [2])
+    told = CliRunner().invoke(main, ["desk", "reindex"], env=changed)
+    assert (told.exit_code, told.output) == (0, "2 insights are found by their words and by who speaks.\n")
+    assert found(words="tablets") == found(type="carer") == [1]
 
 
 def rows_of(service: Service) -> str:

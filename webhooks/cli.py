@@ -42,6 +42,7 @@ COMMANDS = {
     "backfill": ("webhooks.commands.backfilling:backfill", "Read what a forum's people wrote before we were attached."),
     "doctor": ("webhooks.commands.doctor:doctor", "Look whether a community is well attached; say what to do."),
     "member": ("webhooks.commands.members:member", "Send a member the link to their own page."),
+    "desk": ("webhooks.commands.reindexing:desk", "Make what the desk finds insights by anew."),
     "receivers": ("webhooks.commands.receivers:receivers", "Add, list or remove programs that are told of insights."),
     "staff": ("webhooks.commands.accounts:staff", "Give somebody a role; list or remove accounts."),
     "send": ("webhooks.commands.sending:send", "Post a file of comments to a running service, signed."),
