@@ -13,7 +13,7 @@ from plugin.store.opening import reading, writing
 from plugin.store.staff import communities_open_to
 from plugin.store.summaries import spoken_from
 from plugin.summaries import Voice, note_words, summary_of
-from plugin.telling import put_staff_note
+from plugin.telling import put_staff_note, takes
 
 # Longer than the hour between two looks, so that nothing falls between them; what is known already is not told again.
 LOOKED_BACK = timedelta(hours=3)
@@ -22,7 +22,7 @@ LOOKED_BACK = timedelta(hours=3)
 def note_discussions(service: Service, at: datetime) -> None:
     """Put up the note about each discussion that changed of late, for the forums that want one."""
     with reading(service.db) as conn:
-        wanting = [one for one in all_communities(conn) if one.staff_notes and one.write_back_url]
+        wanting = [one for one in all_communities(conn) if one.staff_notes and takes(conn, one)]
         changed = {one.id: discussions_told_since(conn, one.id, at - LOOKED_BACK) for one in wanting}
     for community in wanting:
         for discussion_id in changed[community.id]:
