@@ -57,7 +57,7 @@ imports: $(VENV)/installed-for-tests
 	@$(BIN)/lint-imports
 
 tests: $(VENV)/installed-for-tests
-	@$(BIN)/python -m pytest --quiet --numprocesses 4 --dist worksteal
+	@$(BIN)/python -m pytest --quiet --numprocesses 3 --dist worksteal
 
 # A real forum, in an environment of its own (Python 3.12 or 3.13).
 test-flaskbb: $(VENV)/installed-for-tests
