@@ -187,8 +187,8 @@ def start(
             name,
             worker_concurrency=queue.at_once,
             partition_concurrency=1 if queue.in_lanes else None,
-            # In a test nothing waits for the lanes as it does for the rest.
-            polling_interval_sec=(poll * 8 if queue.in_lanes else poll) if poll else queue.poll,
+            # In a test nothing waits for the lanes and the history as it does for the rest.
+            polling_interval_sec=(poll * 8 if queue.in_lanes or name == "history" else poll) if poll else queue.poll,
         )
     DBOS.apply_schedules(
         [

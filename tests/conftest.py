@@ -205,13 +205,13 @@ def other_secret() -> bytes:
 @pytest.fixture
 def worker(service: Service) -> Iterator[Callable[[], None]]:
     """Run the real engine; yield a function that waits until nothing is left to do."""
-    engine.start(service, JOBS, poll=0.04)
+    engine.start(service, JOBS, poll=0.08)
 
     def settle(seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds
         while engine.pending_jobs(service.db):
             assert time.monotonic() < deadline, "the jobs did not end"
-            time.sleep(0.02)
+            time.sleep(0.03)
 
     yield settle
     engine.stop(patience=0)
