@@ -1,6 +1,7 @@
 """What editors write to one another never leaves the desk, whatever they write and whatever is done there."""
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +18,14 @@ from test_matrix import Person, elsewhere, place_of, routes, something_of_each, 
 from forum import Forum, minute
 from mail_server import Inbox
 from plugin.digests import note_discussions
+from plugin.routing import Conditions, Rule, Target
 from plugin.service import Service
 from plugin.store.addresses import address_of, confirm_address, save_address
 from plugin.store.communities import Community, change_community
 from plugin.store.links import new_link
 from plugin.store.opening import writing
+from plugin.store.receivers import add_receiver
+from plugin.store.routes import add_rule
 from plugin.store.tables import comments
 from webhooks.audience import OPEN
 
@@ -29,6 +33,7 @@ ONLY_ON = "sqlite"
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 CANARY = "Zyzzyva4Note"
+RECEIVER_SECRET = "whsec_" + b64encode(b"only for tests, and known to all").decode()
 
 ACTS = {
     "assign": {"to": None},
@@ -94,6 +99,10 @@ def test_no_note_is_in_anything_that_leaves_the_desk(
             staff_notes=True,
             public_tags="consented",
         )
+        # A program of the hub's is told of every insight, of its steps, and that it was taken back.
+        receiver_id = add_receiver(conn, service.vault, community.id, "Archive", f"{url}receiver", RECEIVER_SECRET, NOW)
+        rule = Rule(0, "All of it", Conditions(), Target("webhook", receiver_id))
+        add_rule(conn, community.id, rule, by="staff:1", at=NOW)
     things = something_of_each(app, service, community, secret, worker)
     people = staff_of(app, service, community, elsewhere(service))
     forum = Forum(app.test_client(), secret)
@@ -134,8 +143,10 @@ def everything_that_left(
             if not part.is_multipart():
                 yield "a mail", str(part.get_content())
     assert forum.log
+    to_receiver = [request for request, _ in forum.log if request.path == "/receiver"]
+    assert {"insight.new", "insight.step"} <= {request.get_json()["type"] for request in to_receiver}
     for request, _ in forum.log:
-        yield f"a webhook to {request.path}", request.get_data(as_text=True)
+        yield f"a webhook to {request.path}", f"{request.headers}{request.get_data(as_text=True)}"
     with writing(service.db) as conn:
         author_id = conn.scalar(sa.select(comments.c.author_id).where(comments.c.native_id == "1"))
         assert author_id is not None

@@ -114,8 +114,13 @@ def communities_for(role: StaffRole) -> list[Community]:
         return communities_of_bearer(role)
     if not current_user.is_authenticated:
         return []
-    with reading(service().db) as conn:
-        return communities_open_to(conn, current_user.id, role)
+    # A page asks several times, and its request is over before anybody has changed a role.
+    known: dict[tuple[int, StaffRole], list[Community]] = g.setdefault("communities_for", {})
+    asked = (current_user.id, role)
+    if asked not in known:
+        with reading(service().db) as conn:
+            known[asked] = communities_open_to(conn, current_user.id, role)
+    return list(known[asked])
 
 
 @staff.get("/enter/<token>")

@@ -196,9 +196,13 @@ def _columns(kind: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[Any], ...]:
 
 def _read(conn: sa.Connection, vault: Vault, query: sa.Select[*tuple[object, ...]]) -> list[StoredInsight]:
     rows = conn.execute(query).all()
+    if not rows:
+        return []
     sendings: dict[tuple[int, Kind], Sending] = {}
     for kind in KINDS:
-        found = sendings_of(conn, [row.insight_id for row in rows if row.kind == kind], kind)
+        ids = [row.insight_id for row in rows if row.kind == kind]
+        # Most of what is read is of one kind, and each question is a part of the page's time.
+        found = sendings_of(conn, ids, kind) if ids else {}
         sendings |= {(insight_id, kind): sending for insight_id, sending in found.items()}
     credits = credits_for(conn, vault, [row.comment_id for row in rows])
     stored = {item.id: item for item in stored_comments(conn, comments.c.id.in_([row.comment_id for row in rows]))}

@@ -15,7 +15,7 @@ from plugin.desk import Actor
 from plugin.letters import copy_of
 from plugin.outcomes import MEANINGS, NotAllowed, NotSaid, Step, steps_from
 from plugin.store.communities import Community
-from plugin.store.desk import Item, Stale, item_of, merged_into, notes_of
+from plugin.store.desk import Item, Stale, item_of, items_of, merged_into, notes_of
 from plugin.store.insights import StoredInsight, on_desk, sendings_of
 from plugin.store.listing import Wanted, listed
 from plugin.store.opening import reading, writing
@@ -45,7 +45,8 @@ def list_insights(wish: dict[str, Any]) -> Response:
     with reading(service().db) as conn:
         ids = listed(conn, service().vault, chosen, wanted, limit=limit + 1, before=before)
         shown = on_desk(conn, service().vault, ids[:limit])
-        told = [_told(conn, found, item, mine) for found in shown if (item := item_of(conn, found.insight_id))]
+        items = items_of(conn, ids[:limit])
+        told = [_told(conn, found, item, mine) for found in shown if (item := items.get(found.insight_id))]
     answer: dict[str, Any] = {"insights": told, "next": None}
     headers = {}
     if len(ids) > limit:

@@ -36,8 +36,8 @@ def reindex(slug: str | None, after: int) -> None:
         done, last = 0, after
         try:
             with _progress(waiting) as bar:
-                for number, newest in indexed(db, found.vault(), community_id, after):
-                    done, last = done + number, newest
+                for number, last in indexed(db, found.vault(), community_id, after):  # noqa: B007 - said when it is stopped
+                    done += number
                     bar.update(number)
         except KeyboardInterrupt:
             again = " ".join(["manyvoices desk reindex", *([slug] if slug else []), f"--after {last}"])
