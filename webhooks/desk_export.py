@@ -25,6 +25,8 @@ from webhooks.staff import communities_for, staff_only
 from webhooks.wiring import service
 
 AT_ONCE = 200
+# The first rows are few, so that whoever waits sees the file begin.
+AT_FIRST = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def _file(service: Service, form: Form, choices: Choices, filters: Filters) -> I
     before = None
     while True:
         with reading(service.db) as conn:
-            ids = listed(conn, service.vault, filters.community_ids, filters.wanted, limit=AT_ONCE, before=before)
+            limit = AT_FIRST if before is None else AT_ONCE
+            ids = listed(conn, service.vault, filters.community_ids, filters.wanted, limit=limit, before=before)
             lines = form.lines(list(_rows(service, conn, choices, ids)))
         if not ids:
             return

@@ -1,6 +1,6 @@
 """The insights on the desk for programs: the list, one of them, and everything that is done with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ from plugin.desk import Actor
 from plugin.letters import copy_of
 from plugin.outcomes import MEANINGS, NotAllowed, NotSaid, Step, steps_from
 from plugin.store.communities import Community
-from plugin.store.desk import Item, Stale, item_of, items_of, merged_into, notes_of
+from plugin.store.desk import Item, Stale, all_merged_into, item_of, items_of, notes_of
 from plugin.store.insights import StoredInsight, on_desk, sendings_of
 from plugin.store.listing import Wanted, listed
 from plugin.store.opening import reading, writing
@@ -46,7 +46,8 @@ def list_insights(wish: dict[str, Any]) -> Response:
         ids = listed(conn, service().vault, chosen, wanted, limit=limit + 1, before=before)
         shown = on_desk(conn, service().vault, ids[:limit])
         items = items_of(conn, ids[:limit])
-        told = [_told(conn, found, item, mine) for found in shown if (item := items.get(found.insight_id))]
+        merged = all_merged_into(conn, ids[:limit])
+        told = [_told(found, item, mine, merged) for found in shown if (item := items.get(found.insight_id))]
     answer: dict[str, Any] = {"insights": told, "next": None}
     headers = {}
     if len(ids) > limit:
@@ -198,7 +199,7 @@ def _check_seen(conn: sa.Connection, item: Item, found: StoredInsight) -> None:
 
 
 def _stale(conn: sa.Connection, item: Item, found: StoredInsight) -> Refused:
-    now = _told(conn, found, item, _mine())
+    now = _told(found, item, _mine(), all_merged_into(conn, [item.id]))
     return Refused(412, "Somebody else was quicker. Nothing was changed.", field="If-Match", insight=now)
 
 
@@ -223,10 +224,13 @@ def _found(conn: sa.Connection, insight_id: int, *, locked: bool = False) -> tup
 
 
 def _as_it_is(conn: sa.Connection, item: Item, found: StoredInsight, *, status: int = 200) -> Response:
-    return _json(_told(conn, found, item, _mine()), status, {"ETag": f'"{version_of(item)}"'})
+    return _json(
+        _told(found, item, _mine(), all_merged_into(conn, [item.id])), status, {"ETag": f'"{version_of(item)}"'}
+    )
 
 
-def _told(conn: sa.Connection, found: StoredInsight, item: Item, mine: dict[int, Community]) -> dict[str, Any]:
+def _told(found: StoredInsight, item: Item, mine: Mapping[int, Community], merged: Mapping[int, int]) -> dict[str, Any]:
+    """Return an insight as programs read it; `merged` says of others what they are merged into."""
     copy = copy_of(found, service().public_url)
     basis = basis_on_desk(found.sending)
     withheld = basis.reason if isinstance(basis, Withheld) else None
@@ -245,7 +249,7 @@ def _told(conn: sa.Connection, found: StoredInsight, item: Item, mine: dict[int,
         "is_snoozed": item.is_snoozed,
         "snoozed_until": _iso(item.snoozed_until),
         "merged_into": item.into_id,
-        "merged": merged_into(conn, item.id),
+        "merged": [id_ for id_, into_id in merged.items() if into_id == item.id],
         "discussion": {
             "id": found.discussion.id,
             "title": copy.discussion_title,
