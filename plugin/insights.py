@@ -47,7 +47,7 @@ class InsightRules:
     help: re.Pattern[str]
     danger: re.Pattern[str]
     past: re.Pattern[str]
-    present: tuple[re.Pattern[str], ...]
+    present: Mapping[str, re.Pattern[str]]
     beginnings: Beginnings
 
 
@@ -67,8 +67,8 @@ def rules_from(content: Mapping[str, Any]) -> InsightRules:
     urgent = {
         name: re.compile(by_first_letter(pattern)) for name, pattern in content["urgent"].items() if name != "present"
     }
-    present = tuple(re.compile(by_first_letter(pattern)) for pattern in families.values())
-    first_asked = (urgent["danger"], urgent["self_harm"], urgent["harm"], *present)
+    present = {name: re.compile(by_first_letter(pattern)) for name, pattern in families.items()}
+    first_asked = (urgent["danger"], urgent["self_harm"], urgent["harm"], *present.values())
     return InsightRules(
         features,
         **urgent,
@@ -259,7 +259,7 @@ def urgency_of(text: str) -> Urgency:
     return urgency_of_reading(reading_of(text))
 
 
-def urgency_of_reading(reading: Reading, sight: Sight | None = None) -> Urgency:
+def urgency_of_reading(reading: Reading, sight: Sight | None = None, *, families: bool = True) -> Urgency:
     """Return the urgency of a comment that has been read already.
 
     The urgent lane would rather ask a moderator to look once too often than miss one person.
@@ -268,9 +268,14 @@ def urgency_of_reading(reading: Reading, sight: Sight | None = None) -> Urgency:
     sight = sight or sight_of(reading)
     folded = sight.text
     count = len(rules.features)
-    asked = rules.beginnings.matches(folded, -1 << count & (1 << count + 3 + len(rules.present)) - 1, sight.places)
+    # The doors have words of their own for what the families tell, and are measured with those.
+    patterns = 3 + (len(rules.present) if families else 0)
+    asked = rules.beginnings.matches(folded, (1 << patterns) - 1 << count, sight.places)
     danger = next((match for number, match in asked if number == count), None)
-    acute = next((match for number, match in asked if number > count and not _is_supposed(folded, match.start())), None)
+    acute = next(
+        (match for number, match in asked if number > count and not (families and _is_supposed(folded, match.start()))),
+        None,
+    )
     if not acute and not danger:
         return Urgency(is_urgent=False)
     if not _is_urgent(folded, rules, acute is not None):
