@@ -213,7 +213,7 @@ class _Story:
 
     def urgent_sentences(self) -> Iterator[tuple[int, int]]:
         """Yield the sentences for which the urgent lane calls somebody."""
-        evidence = urgency_of_reading(self.reading, families=False).evidence
+        evidence = urgency_of_reading(self.reading).evidence
         places = {(one.start, one.end) for one in evidence}
         for span in self.sentences:
             one = self.reading.evidence(*span)

@@ -259,7 +259,7 @@ def urgency_of(text: str) -> Urgency:
     return urgency_of_reading(reading_of(text))
 
 
-def urgency_of_reading(reading: Reading, sight: Sight | None = None, *, families: bool = True) -> Urgency:
+def urgency_of_reading(reading: Reading, sight: Sight | None = None) -> Urgency:
     """Return the urgency of a comment that has been read already.
 
     The urgent lane would rather ask a moderator to look once too often than miss one person.
@@ -268,12 +268,11 @@ def urgency_of_reading(reading: Reading, sight: Sight | None = None, *, families
     sight = sight or sight_of(reading)
     folded = sight.text
     count = len(rules.features)
-    # The doors have words of their own for what the families tell, and are measured with those.
-    patterns = 3 + (len(rules.present) if families else 0)
+    patterns = 3 + len(rules.present)
     asked = rules.beginnings.matches(folded, (1 << patterns) - 1 << count, sight.places)
     danger = next((match for number, match in asked if number == count), None)
     acute = next(
-        (match for number, match in asked if number > count and not (families and _is_supposed(folded, match.start()))),
+        (match for number, match in asked if number > count and not _is_supposed(folded, match.start())),
         None,
     )
     if not acute and not danger:
