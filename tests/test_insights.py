@@ -62,3 +62,22 @@ def test_a_person_in_danger_is_urgent(text):
 )
 def test_idioms_and_the_long_past_are_not_urgent(text):
     assert not urgency_of(text).is_urgent
+
+
+@pytest.mark.parametrize(
+    ("text", "urgent"),
+    [
+        ("My son is on bay 3 right now, his sats are 82 and no one will come.", True),
+        ("The wrong blood is hanging now and they won't take it down.", True),
+        ("A child in my class told me today that her uncle comes into her room.", True),
+        ("My ex has found out which refuge we're in.", True),
+        ("I can't see a way through tonight.", True),
+        ("They've stopped her insulin and she's vomiting, it's been six hours.", True),
+        ("If someone says they can't see a way forward, what do you say?", False),
+        ("When a surgeon smells of drink everyone should feel able to speak.", False),
+        ("The pump free-flowed in 2018 and was withdrawn.", False),
+        ("I can't go on the webinar tonight, will it be recorded?", False),
+    ],
+)
+def test_danger_that_is_present_calls_somebody_and_what_is_over_or_supposed_does_not(text, urgent):
+    assert urgency_of(text).is_urgent is urgent

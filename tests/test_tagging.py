@@ -425,3 +425,42 @@ def test_a_pattern_tried_only_where_it_can_begin_finds_what_a_search_of_the_whol
             found = grammar.beginnings.matches(copy, 1 << number, places)
             searched = [match.span() for match in frame.pattern.finditer(copy)]
             assert [match.span() for _, match in found] == searched, frame.id
+
+
+TOLD_BY_WHAT_THEY_DO = (
+    ("The anaesthetist was the first person to ask me what I was scared of.", ["patient"]),
+    ("I could hear them laughing while I was ringing for a bedpan.", ["patient"]),
+    ("I was the 4th on the list so I lay there starving until half five.", ["patient"]),
+    ("I left before being seen because the screaming was too much for me.", ["patient"]),
+    ("I held my husband's hand while the alarm went off and off.", ["carer"]),
+    ("If they'd listened to us on the Saturday, she would have seen her grandchildren grow up.", ["carer"]),
+    ("We took it in turns to sit with him so he'd never be alone.", ["carer"]),
+    ("Every one of us has given a drug late because the cupboard key was elsewhere.", ["health_professional"]),
+    ("I look after ventilated patients. Alarms are wallpaper to us.", ["health_professional"]),
+    (
+        "I visit twelve people a day, most haven't spoken to anyone since I was last there.",
+        ["social_care_professional"],
+    ),
+    ("I give the lived experience session on the doctors' induction day.", ["lived_experience_partner"]),
+    ("I've been on the board for six years and safety is always item two.", ["manager_commissioner"]),
+    ("We coded 1,200 incident reports for our paper.", ["researcher_educator"]),
+    ("Our group of bereaved parents wrote to every trust.", ["voluntary_sector"]),
+    ("I'm a quality manager at a medical device company.", ["industry"]),
+    ("My daughter wants to train as a nurse.", []),
+    ("She was a ward sister for thirty years, my aunt.", []),
+    ("If I were on the board for six years I'd know.", []),
+    ("She said I was the 4th on the list.", []),
+    ("Somebody wrote: 'We coded 1,200 incident reports for our paper', and left it at that.", []),
+)
+
+
+@pytest.mark.parametrize(("text", "types"), TOLD_BY_WHAT_THEY_DO)
+def test_what_somebody_does_with_whom_and_where_says_who_they_are(text, types):
+    assert types_in(text) == types
+
+
+def test_a_flood_of_claims_costs_no_more_than_a_comment():
+    heard_in("as a nurse, ")
+    began = time.process_time()
+    heard_in("as a nurse, " * 8_000)
+    assert time.process_time() - began < 0.3
