@@ -8,6 +8,7 @@ is refused once and its sender banned after that.
 import base64
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class FakeInvision:
     members: dict[int, dict[str, Any]] = field(default_factory=dict)
     messages: list[dict[str, str]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    called_at: list[float] = field(default_factory=list)
+    clock: Callable[[], float] = time.monotonic
     answers: list[tuple[int, dict[str, str], dict[str, str]]] = field(default_factory=list)
     hooks: bool = True
     lowercase: bool = False
@@ -127,6 +130,11 @@ class FakeInvision:
             if comment["hidden"] == 0 and not self.pages[area][comment["item_id"]]["hidden"]
         }
 
+    def most_calls_in(self, seconds: float) -> int:
+        """Return the most calls that came within any such time."""
+        times = self.called_at
+        return max((sum(1 for at in times if first <= at < first + seconds) for first in times), default=0)
+
     # What programs see.
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Any:
@@ -137,6 +145,7 @@ class FakeInvision:
     def _answer(self, request: Request) -> Response:
         path = request.path.removeprefix("/api/")
         self.calls.append(f"{request.method} {path}")
+        self.called_at.append(self.clock())
         if self.is_down:
             return Response("<h1>Down</h1>", status=503)
         if self.answers:
