@@ -219,6 +219,9 @@ def _ready(service: Service, conn: sa.Connection, subject: str) -> Ready | None:
     receiver, data = None, state.data
     if community.write_back_url and keys:
         receiver = Receiver(community.write_back_url, keys[0], community.private_host)
+        if state.type == "tag.set":
+            # Not in the digest: where a tag is explained is no news about it.
+            data = data | {"url": f"{service.public_url}/members/{community.slug}/about-tags"}
     elif row.kind == "tag":
         data = data | _page_labels(conn, community, row.about_id)
     elif row.kind in ("group", "private_link"):

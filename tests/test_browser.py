@@ -43,6 +43,7 @@ MEMBER_PAGES = (
     "/members/practice/panel?url={home}/practice/",
     "/members/practice/panel?later=1&url={home}/practice/",
     "/members/practice/write?url={home}/practice/",
+    "/members/practice/about-tags",
 )
 STAFF_PAGES = (
     *("/moderators/", "/moderators/discussions/1", "/desk/", "/desk/insights/1", "/desk/replies"),

@@ -31,6 +31,7 @@ def test_every_page_of_a_guest_is_easy_to_read(client: FlaskClient, community: C
     pages = {
         "panel": client.get("/members/hub/panel", **asked),
         "write": client.get("/members/hub/write", **asked),
+        "tags": client.get("/members/hub/about-tags"),
         "review": client.post("/members/hub/review", data={"text": "We read the list aloud."}, **asked),
         "missing": client.post("/members/hub/direct", data={"text": "We read the list aloud."}, **asked),
         "kept": client.get(kept),

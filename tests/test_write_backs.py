@@ -135,7 +135,14 @@ def test_ann_s_role_stands_beside_her_comment_once_she_agreed(forum: Forum, serv
         "comment": {"id": "4812", "created_at": "2026-11-22T12:00:00+00:00"},
         "discussion": {"id": "d1"},
         "labels": ["Carer"],
+        "url": f"{service.public_url}/members/hub/about-tags",
     }
+    # Who wonders what that label is finds it in plain words.
+    page = forum.client.get("/members/hub/about-tags")
+    assert "only if its author said yes to that" in page.text
+    assert "Have your private link sent" in page.text
+    assert "groups for roles" not in page.text
+    assert forum.client.get("/members/nowhere/about-tags").status_code == 404
     assert "tablets" not in json.dumps(message)
 
 

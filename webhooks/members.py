@@ -4,9 +4,13 @@ from flask import Response, abort, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from plugin.embedding import origins_of
+from plugin.store.communities import community_by_slug
+from plugin.store.opening import reading
+from plugin.telling import has_groups, takes
 from webhooks.audience import open_to_all
 from webhooks.guests import count, guests, invitation, keeps_words_itself, roles_to_choose
 from webhooks.policies import framed_policy
+from webhooks.wiring import service
 
 members = guests("members", __name__)
 
@@ -47,6 +51,23 @@ def go(community: str) -> ResponseReturnValue:
         abort(404)
     count("chosen", guest)
     return redirect(ways[way], 303)
+
+
+@members.get("/<community>/about-tags")
+@open_to_all
+def about_tags(community: str) -> str:
+    """Say what the tags beside comments are, who sees them, and how to take one back."""
+    with reading(service().db) as conn:
+        found = community_by_slug(conn, community)
+        if found is None:
+            abort(404)
+        return render_template(
+            "members/about_tags.html",
+            community=found,
+            are_shown=found.public_tags == "consented",
+            has_groups=has_groups(conn, found),
+            sends_links=takes(conn, found),
+        )
 
 
 @members.after_request
