@@ -21,9 +21,9 @@ run: $(VENV)/installed
 	@$(BIN)/manyvoices migrate >/dev/null
 	@exec $(BIN)/manyvoices serve --practice
 
-# The tests wait now and then for one another; the checks and the wheel use that time.
+# The tests wait now and then for one another; the rest uses that time. FlaskBB where nobody may leave it out.
 test: left-out
-	@$(MAKE) --no-print-directory --jobs 3 tests checks wheel
+	@$(MAKE) --no-print-directory --jobs 4 tests checks wheel $(if $(MANYVOICES_REQUIRE_FLASKBB),test-flaskbb)
 	@$(MAKE) --no-print-directory left-out
 	@echo "All checks passed."
 
@@ -56,12 +56,13 @@ types: $(VENV)/installed-for-tests
 imports: $(VENV)/installed-for-tests
 	@$(BIN)/lint-imports
 
+# FlaskBB is a target of its own: one process starts one forum.
 tests: $(VENV)/installed-for-tests
-	@$(BIN)/python -m pytest --quiet --numprocesses 3 --dist worksteal
+	@$(BIN)/python -m pytest --quiet --numprocesses 3 --dist worksteal $(if $(MANYVOICES_REQUIRE_FLASKBB),--ignore tests/test_flaskbb.py)
 
 # A real forum, in an environment of its own (Python 3.12 or 3.13).
 test-flaskbb: $(VENV)/installed-for-tests
-	@MANYVOICES_REQUIRE_FLASKBB=1 $(BIN)/python -m pytest --quiet --numprocesses 2 tests/test_flaskbb.py
+	@MANYVOICES_REQUIRE_FLASKBB=1 $(BIN)/python -m pytest --quiet -p no:cacheprovider tests/test_flaskbb.py
 
 coverage: $(VENV)/installed-for-tests
 	@$(BIN)/python -m pytest --quiet --numprocesses 4 --dist worksteal --cov --cov-report term:skip-covered

@@ -48,7 +48,7 @@ def installed() -> tuple[Path, Path]:
 def _build(venv: Path) -> None:
     shutil.rmtree(venv, ignore_errors=True)
     subprocess.run([_python(), "-m", "venv", venv], check=True, stdin=subprocess.DEVNULL)
-    _pip(venv, "--no-deps", "-r", str(CONSTRAINTS))
+    _pip(venv, "--no-deps", "--no-compile", "-r", str(CONSTRAINTS))
     # FlaskBB keeps a log there and does not start without the folder.
     (next(venv.glob("lib/python3*/site-packages")) / "logs").mkdir()
     (venv / "built").touch()
