@@ -197,9 +197,9 @@ def test_a_note_is_sealed_and_the_trail_shows_where_it_was_tampered_with(
 def test_after_a_change_of_key_everything_is_found_again_by_its_words_and_by_who_speaks(
     forum: Forum, service: Service, community: Community, worker: Callable[[], None], environ: dict[str, str]
 ) -> None:
-    forum.posted(DAD, "1")
-    forum.posted(NURSE, "2")
-    worker()
+    for number, words in (("1", DAD), ("2", NURSE)):
+        forum.posted(words, number)
+        worker()
     changed = environ | {"MANYVOICES_SECRET_KEY": "another key for tests, of forty characters"}
     vault = settings_from(changed).vault()
 
