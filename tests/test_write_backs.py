@@ -4,12 +4,14 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
+from clock import Clock
 from conftest import SECRET
 from flask.testing import FlaskClient
 from pytest_httpserver import HTTPServer
@@ -19,6 +21,7 @@ from werkzeug import Request, Response
 from forum import Forum, minute, whole
 from mail_server import Inbox
 from plugin import contributors
+from plugin.channels.webhook import Pace
 from plugin.engine import Again
 from plugin.handlers import handle
 from plugin.service import Service
@@ -394,6 +397,31 @@ def test_a_whole_day_by_the_real_engine(forum: Forum, service: Service, told: To
     worker()
     assert told.types == ["tag.set"] * 5
     assert set(status_of(service)) == {"done"}
+
+
+def test_an_hour_of_a_forum_that_takes_nothing_loses_none_of_twenty(forum: Forum, service: Service, told: Told) -> None:
+    clock, many = Clock(), 20
+    patient = replace(service, jobs=clock, pace=Pace(60_000))  # type: ignore[arg-type]
+    for number in range(many):
+        forum.posted(WORDS, str(number))
+    settle(service)
+    with reading(service.db) as conn:
+        ids = list(conn.scalars(sa.select(comments.c.id)))
+    with writing(service.db) as conn:
+        for id_ in ids:
+            contributors.choose_roles(patient, conn, hub(service), id_, {"carer": True}, datetime.now(UTC))
+            contributors.answer(patient, conn, hub(service), id_, {"show_tag": True}, datetime.now(UTC))
+    told.answers = [Response(status=503)] * 10_000
+    clock.run(patient, until=60 * 60)
+    asked = len(told.messages)
+    assert many * 4 <= asked <= many * 5
+    told.answers = []
+    clock.run(patient)
+    assert clock.dead == []
+    assert set(status_of(service)) == {"done"}
+    # Each is taken once, as the same message that was tried before.
+    assert len(told.messages) - asked == many
+    assert len(set(told.ids)) == many
 
 
 def test_the_forum_counts_no_more_than_the_pace(forum: Forum, service: Service, told: Told) -> None:
