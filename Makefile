@@ -58,7 +58,7 @@ imports: $(VENV)/installed-for-tests
 
 # FlaskBB is a target of its own: one process starts one forum.
 tests: $(VENV)/installed-for-tests
-	@$(BIN)/python -m pytest --quiet --numprocesses 3 --dist worksteal $(if $(MANYVOICES_REQUIRE_FLASKBB),--ignore tests/test_flaskbb.py)
+	@$(BIN)/python -m pytest --quiet --numprocesses 4 --dist worksteal $(if $(MANYVOICES_REQUIRE_FLASKBB),--ignore tests/test_flaskbb.py)
 
 # A real forum, in an environment of its own (Python 3.12 or 3.13).
 test-flaskbb: $(VENV)/installed-for-tests

@@ -15,7 +15,7 @@ from plugin.store.addresses import address_of
 from plugin.store.authors import native_id_of
 from plugin.store.communities import Community
 from plugin.store.insights import author_of, sendings_of
-from plugin.telling import send_private_link, takes
+from plugin.telling import has_inbox, send_private_link
 
 
 def reply(
@@ -53,5 +53,5 @@ def hearing_for(service: Service, conn: sa.Connection, community: Community, ins
         sendings_of(conn, [insight_id], "forward")[insight_id].receipts,
         has_mail=address is not None and address.verified_at is not None,
         wants_mail=address is not None and address.frequency != "never",
-        has_inbox=takes(conn, community) and is_member,
+        has_inbox=has_inbox(conn, community) and is_member,
     )

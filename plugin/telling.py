@@ -17,7 +17,7 @@ import structlog
 from plugin.channels import webhook
 from plugin.channels.webhook import Message, NotTaken, Receiver
 from plugin.engine import Again
-from plugin.polling import forum_of
+from plugin.polling import FORUMS, forum_of
 from plugin.service import Service
 from plugin.showing import group_labels, public_labels
 from plugin.store.authors import native_id_of
@@ -83,6 +83,14 @@ def tell_tags(service: Service, conn: sa.Connection, community: Community, comme
     if state is None or _is_known(service, row, state):
         return
     _put(service, conn, put_up(conn, community.id, "tag", f"comment:{comment_id}", datetime.now(UTC)))
+
+
+def has_inbox(conn: sa.Connection, community: Community) -> bool:
+    """Return whether members of this forum can be sent the link to their own page, into their inbox there."""
+    if community.write_back_url is not None:
+        return True
+    settings, platform = settings_of(conn, community.id), FORUMS.get(community.platform)
+    return bool(settings and platform and platform.setup_from(settings).sends_links)
 
 
 def has_groups(conn: sa.Connection, community: Community) -> bool:

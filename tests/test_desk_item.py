@@ -124,7 +124,7 @@ def test_an_editor_sees_the_words_the_proof_and_what_stands_around_and_no_name(
             sa.update(comments).where(comments.c.native_id == "0").values(created_at=datetime(2026, 11, 22, tzinfo=UTC))
         )
     page = ann.open("/desk/insights/1")
-    assert "and [name removed] [phone number removed]) was alone" in page
+    assert "and [name removed] ([phone number removed]) was alone" in page
     assert "Brockworth" not in page
     assert "07700" not in page
     assert "Carys Penhallow" not in page

@@ -18,6 +18,7 @@ from plugin.store.communities import Community, community_by_slug
 from plugin.store.discussions import StoredDiscussion, discussion_at
 from plugin.store.opening import reading, writing
 from plugin.store.prompts import Step, count_prompt
+from plugin.telling import has_inbox
 from plugin.wording import one_line
 from webhooks.knowing import refuse_other_sites
 from webhooks.wiring import service
@@ -30,12 +31,16 @@ TRAP = "second_subject"
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """Whose guest somebody is, the page they come from where we know it, and how they are invited."""
+    """Whose guest somebody is, the page they come from where we know it, and how they are invited.
+
+    `has_inbox`: members can be sent the link to their own page.
+    """
 
     host: Community
     place: StoredDiscussion | None
     prompt: Prompt
     url: str
+    has_inbox: bool
 
     @property
     def place_id(self) -> int | None:
@@ -93,10 +98,10 @@ def invitation(slug: str, url: str | None = None) -> Invitation:
         if host is None:
             abort(404)
         place = discussion_at(conn, host.id, url)
+        is_sent = has_inbox(conn, host)
     # Another site's address goes no further, not even into an address of ours.
-    return Invitation(
-        host, place, prompt_for(host, place.discussion if place else None, url), url if is_theirs(url, host) else ""
-    )
+    prompt = prompt_for(host, place.discussion if place else None, url)
+    return Invitation(host, place, prompt, url if is_theirs(url, host) else "", is_sent)
 
 
 def address_asked() -> str:

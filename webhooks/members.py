@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from plugin.embedding import origins_of
 from plugin.store.communities import community_by_slug
 from plugin.store.opening import reading
-from plugin.telling import has_groups, takes
+from plugin.telling import has_groups, has_inbox
 from webhooks.audience import open_to_all
 from webhooks.guests import count, guests, invitation, keeps_words_itself, roles_to_choose
 from webhooks.policies import framed_policy
@@ -66,7 +66,7 @@ def about_tags(community: str) -> str:
             community=found,
             are_shown=found.public_tags == "consented",
             has_groups=has_groups(conn, found),
-            sends_links=takes(conn, found),
+            sends_links=has_inbox(conn, found),
         )
 
 

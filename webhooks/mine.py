@@ -33,7 +33,7 @@ from plugin.store.addresses import (
 from plugin.store.authors import members_called, native_id_of
 from plugin.store.communities import Community, community_by_slug
 from plugin.store.opening import reading, writing
-from plugin.telling import send_private_link, takes
+from plugin.telling import has_inbox, send_private_link
 from plugin.wording import one_line
 from webhooks.audience import open_to_all
 from webhooks.knowing import LinkOver, Visitor, refuse_other_sites, visitor
@@ -217,7 +217,10 @@ def fresh(community: str, token: str) -> ResponseReturnValue:
 @open_to_all
 def ask_for_link(community: str) -> str:
     """Ask under which name somebody wrote, to have the link to their page sent to their inbox on the forum."""
-    return render_template("members/link.html", community=_host(community), is_done=False)
+    host = _host(community)
+    with reading(service().db) as conn:
+        is_sent = has_inbox(conn, host)
+    return render_template("members/link.html", community=host, has_inbox=is_sent, is_done=False)
 
 
 @mine.post("/<community>/link")
@@ -354,7 +357,7 @@ def _host(slug: str) -> Community:
 def _needs_fresh_link(conn: sa.Connection, who: Visitor) -> bool:
     """Return whether somebody must ask for a new link first: where there is a way to send them one."""
     has_a_way = _is_confirmed(address_of(conn, service().vault, who.author.id)) or (
-        takes(conn, who.community) and native_id_of(conn, who.author.id) is not None
+        has_inbox(conn, who.community) and native_id_of(conn, who.author.id) is not None
     )
     return has_a_way and not who.author.is_fresh
 

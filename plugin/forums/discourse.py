@@ -93,6 +93,11 @@ class Setup:
     per_minute: int = PER_MINUTE
     anonymous_names: tuple[str, ...] = ("anonymous",)
 
+    @property
+    def sends_links(self) -> bool:
+        """Return whether members can be sent the link to their own page."""
+        return self.private_links
+
 
 def setup_from(settings: Mapping[str, Any]) -> Setup:
     """Return the settings of a connection, as `manyvoices community connect --setting name=value` takes them.

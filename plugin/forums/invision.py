@@ -107,6 +107,11 @@ class Setup:
     groups: Mapping[str, int] | None = None
     per_minute: int = PER_MINUTE
 
+    @property
+    def sends_links(self) -> bool:
+        """Return whether members can be sent the link to their own page: somebody has to be its sender."""
+        return self.private_links and self.own_member is not None
+
     def area(self, name: str) -> Area | None:
         """Return the area of this name, or None where we do not read it."""
         return next((area for area in self.areas if area.name == name), None)
