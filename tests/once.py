@@ -36,8 +36,11 @@ def compile_once() -> None:
 
 def share_statements(db: sa.Engine) -> None:
     """Let this engine use what was compiled for the statements of an earlier one. Call it before its first question."""
-    # Statements are kept by dialect, and each engine has a dialect of its own.
-    db.dialect, db._compiled_cache = _statements.setdefault(db.dialect.name, (db.dialect, {}))
+    # Statements are kept by dialect, and each engine has a dialect of its own, which learns from its first connection.
+    if db.dialect.name not in _statements:
+        with db.connect():
+            _statements[db.dialect.name] = (db.dialect, {})
+    db.dialect, db._compiled_cache = _statements[db.dialect.name]
     db.pool._dialect = db.dialect
 
 
