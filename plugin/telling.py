@@ -16,6 +16,7 @@ import structlog
 
 from plugin.channels import webhook
 from plugin.channels.webhook import Message, NotTaken, Receiver
+from plugin.consent import allows
 from plugin.engine import Again
 from plugin.polling import FORUMS, forum_of
 from plugin.service import Service
@@ -269,8 +270,11 @@ def _groups(service: Service, conn: sa.Connection, author_id: int, sealed: str |
     theirs = comment_ids_by(conn, author_id)
     if native_id is None or not theirs:
         return None
-    tags, receipts = tags_for(conn, theirs), receipts_for(conn, theirs)
-    places = {id_: place for id_ in theirs if (place := place_of(conn, id_)) and place.source != "backfill"}
+    receipts = receipts_for(conn, theirs)
+    # Asked for every comment that comes in, and few authors ever agreed: the rest is read for these alone.
+    agreed = [id_ for id_ in theirs if allows(receipts[id_], "join_group")]
+    tags = tags_for(conn, agreed)
+    places = {id_: place for id_ in agreed if (place := place_of(conn, id_)) and place.source != "backfill"}
     found = (group_labels(tags.get(id_, ()), receipts[id_], place.state) for id_, place in places.items())
     labels = sorted({label for labels in found for label in labels})
     return State("group.put", {"author": {"id": native_id}, "labels": labels[:MOST_LABELS]})
