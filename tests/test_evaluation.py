@@ -183,3 +183,41 @@ def test_personal_data_is_counted_by_kind():
         "phone": (1, 0, 0),
         "postcode": (1, 0, 0),
     }
+
+
+def test_each_goal_is_printed_with_what_is_reached_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("webhooks.commands.goals.TIMES", 1)
+    answers = tmp_path / "answers.csv"
+    answers.write_text('text\nThe nurses were kind.\n"I am a nurse, and it was good."\n', encoding="utf-8")
+    told = [
+        {"id": "1", "text": "I am a nurse on nights.", "labels": ["health_professional"]},
+        {"id": "2", "text": "My son was moved at 2am and nobody rang us.", "labels": ["carer"]},
+        {"id": "3", "text": "Thank you for this.", "labels": ["unknown"]},
+    ]
+    file = tmp_path / "comments.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in told), encoding="utf-8")
+
+    asked = CliRunner().invoke(main, ["evaluate", str(file), "--goals", "--feedback", str(answers), "--json"])
+    assert asked.exit_code == 0, asked.output
+    goals = {one["what"]: one for one in json.loads(asked.output)}
+    assert goals["F1 of carer"]["met"]
+    assert goals["F1 of carer"]["reached"] == "1.000"
+    assert goals["F1 of patient"]["met"] is None
+    survey = goals["other tags than patient and carer, survey answers"]
+    assert survey["met"] is False
+    assert survey["reached"] == "1 of 2 (50.00%): health_professional: “I am a nurse”"
+    assert goals["valid e-mail, phone, NHS number, postcode, NINO found"]["met"]
+    assert float(goals["memory over bare Flask"]["reached"].removesuffix(" MB")) < 100
+
+    table = CliRunner().invoke(main, ["evaluate", str(file), "--goals"]).output
+    assert "macro-F1 over the types, with unknown" in table
+    assert "survey" not in table
+
+
+def test_a_file_of_answers_that_is_no_table_is_told_in_one_sentence(tmp_path):
+    file = tmp_path / "comments.jsonl"
+    file.write_text(json.dumps({"id": "1", "text": "I am a nurse.", "labels": ["health_professional"]}) + "\n")
+    (tmp_path / "answers.csv").write_bytes(b"text\n\xff\n")
+    asked = CliRunner().invoke(main, ["evaluate", str(file), "--goals", "--feedback", str(tmp_path / "answers.csv")])
+    assert asked.exit_code == 1
+    assert asked.output.endswith("is not a table of answers (CSV, in UTF-8).\n")

@@ -17,6 +17,7 @@ from plugin.marking import marked
 from plugin.reading import reading_of
 from plugin.tagging import tags_in
 from plugin.vocabulary import default_vocabulary
+from webhooks.commands.goals import HOSTILE
 from webhooks.commands.tagging import tag
 
 
@@ -326,26 +327,6 @@ def test_disguised_letters_change_nothing(role, type_):
     assert [types_in(one)[:1] for one in disguises] == [[type_]] * len(disguises)
 
 
-HOSTILE = {
-    "combining marks": "a" + "\u0315\u0300" * 50_000,
-    "one long word": "n" * 100_000,
-    "ligatures that grow": "\ufdfa" * 10_000,
-    "quotes in quotes": "> " * 50_000,
-    "open tags": "<b" * 50_000,
-    "blockquotes": "<blockquote>" * 8_000,
-    "half quotes": "\"' " * 33_000,
-    "I am": "I am a " * 14_000,
-    "my mum": "my mum and " * 9_000,
-    "commas": "a, " * 33_000,
-    "digits": "07 " * 33_000,
-    "entities": "&#39;" * 20_000,
-    "emoji": "\U0001f468\u200d\U0001f469" * 20_000,
-    "blanks": " \n" * 50_000,
-    "said": "ann said:\n" * 10_000,
-    "capitals": "Mr Abc-Def " * 9_000,
-}
-
-
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_comments_are_heard_in_time(name):
     heard_in("warm")
@@ -457,6 +438,24 @@ TOLD_BY_WHAT_THEY_DO = (
 @pytest.mark.parametrize(("text", "types"), TOLD_BY_WHAT_THEY_DO)
 def test_what_somebody_does_with_whom_and_where_says_who_they_are(text, types):
     assert types_in(text) == types
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("My mum was discahrged at 2am.", "carer"),
+        ("I was admittted on a Friday and left on a trolley.", "patient"),
+        ("My fahter was disharged without his tablets.", "carer"),
+    ],
+)
+def test_a_slip_of_the_fingers_in_an_everyday_word_hides_nobody(typed, meant):
+    assert types_in(typed) == [meant]
+
+
+def test_a_word_that_is_another_word_is_not_mended():
+    vocabulary = default_vocabulary()
+    for word in ("alter", "angel", "choose", "sacred", "seated", "quite", "trail", "stating", "landing"):
+        assert vocabulary.meant_by(word) is None, word
 
 
 def test_a_flood_of_claims_costs_no_more_than_a_comment():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from plugin.explaining import Explanation, explanation_of
 from plugin.model import UNKNOWN
 from plugin.privacy import LABELS
 from plugin.stakeholders import label_of, lexicon_problems
+from webhooks.commands.goals import answers_in, goals_of, table_of_goals
 from webhooks.commands.tagging import answers_for, labelled_comments
 
 LEAST_GAIN = 0.0
@@ -78,7 +80,21 @@ def _explained(explanation: Explanation) -> dict[str, Any]:
     "--page", type=click.Path(dir_okay=False, path_type=Path), help="Also write an HTML page with every miss."
 )
 @click.option("--against", metavar="REV", help="Show whose tags differ from those of this git revision.")
-def evaluate(file: Path, part: str, as_json: bool, page: Path | None, against: str | None) -> None:
+@click.option("--goals", is_flag=True, help="Print each goal of the tagger with what is reached of it; takes a minute.")
+@click.option(
+    "--feedback",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --goals: survey answers of patients and families (CSV), where other tags are mostly false.",
+)
+def evaluate(
+    file: Path,
+    part: str,
+    as_json: bool,
+    page: Path | None,
+    against: str | None,
+    goals: bool,
+    feedback: Path | None,
+) -> None:
     """Measure the tagger on labelled comments (JSON lines)."""
     from tqdm import tqdm
 
@@ -95,6 +111,10 @@ def evaluate(file: Path, part: str, as_json: bool, page: Path | None, against: s
     figures = figures_of(results)
     if page:
         page.write_text(page_of(figures, results), encoding="utf-8")
+    if goals:
+        found = list(goals_of(figures, results, answers_in(feedback) if feedback else []))
+        click.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False) if as_json else table_of_goals(found))
+        return
     click.echo(json.dumps(as_figures(figures)) if as_json else table_of(figures))
 
 
