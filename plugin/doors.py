@@ -12,7 +12,7 @@ from functools import cache
 from itertools import islice
 from typing import Any, Literal, get_args
 
-from plugin.insights import default_rules, sentences_of, spaced, urgency_of_reading
+from plugin.insights import default_rules, sentences_of, spaced, urgency_of_reading, urgent_by_rules
 from plugin.model import Evidence
 from plugin.reading import MOST_READ, Reading, reading_of
 from plugin.vocabulary import lexicon_file
@@ -169,19 +169,14 @@ def _pattern(line: str, names: Mapping[str, str]) -> str:
 def _heard(reading: Reading) -> Iterator[tuple[NeedKind, Evidence]]:
     """Yield each need that a reading of at most `MOST_READ` characters shows, with the words that show it."""
     story = _Story(reading)
-    for kind in KINDS:
-        for start, end in story.places(kind):
-            yield kind, reading.evidence(start, end)
-    for start, end in story.dangers():
-        yield "danger", reading.evidence(start, end)
-    # What the urgent lane would tell the moderators of, its author is shown a door for.
-    despair = list(default_rules().self_harm.finditer(spaced(reading.folded)))
-    for match in despair:
-        if not _NOT_MEANT.search(match.group()) and not story.is_blocked(match.start(), LONG_OVER):
-            yield "crisis", reading.evidence(match.start(), min(match.end() - 1, len(reading.folded)))
-    if not despair:
-        for start, end in story.urgent_sentences():
-            yield "danger", reading.evidence(start, end)
+    heard = False
+    for kind, (start, end) in story.needs():
+        heard = True
+        yield kind, reading.evidence(start, end)
+    # Whoever the moderators are told of by the words alone is shown urgent help, if nothing else is.
+    if not heard:
+        for one in urgency_of_reading(reading).evidence:
+            yield "danger", one
 
 
 class _Story:
@@ -194,6 +189,22 @@ class _Story:
         self.sentences = list(sentences_of(reading.folded)) or [(0, len(reading.folded))]
         self.starts = [start for start, _ in self.sentences]
         self.rules = _rules()
+
+    def needs(self) -> Iterator[tuple[NeedKind, tuple[int, int]]]:
+        """Yield each need that the rules find, and where."""
+        for kind in KINDS:
+            for place in self.places(kind):
+                yield kind, place
+        for place in self.dangers():
+            yield "danger", place
+        # What the urgent lane would tell the moderators of, its author is shown a door for.
+        despair = list(default_rules().self_harm.finditer(spaced(self.reading.folded)))
+        for match in despair:
+            if not _NOT_MEANT.search(match.group()) and not self.is_blocked(match.start(), LONG_OVER):
+                yield "crisis", (match.start(), min(match.end() - 1, len(self.reading.folded)))
+        if not despair:
+            for place in self.urgent_sentences():
+                yield "danger", place
 
     def places(self, kind: NeedKind) -> Iterator[tuple[int, int]]:
         """Yield where the words of a kind stand, without those that are denied or blocked."""
@@ -212,12 +223,9 @@ class _Story:
         yield from islice((sign for sign in signs if self._sentence(sign[0]) in near), MOST_EVIDENCE)
 
     def urgent_sentences(self) -> Iterator[tuple[int, int]]:
-        """Yield the sentences for which the urgent lane calls somebody."""
-        evidence = urgency_of_reading(self.reading).evidence
-        places = {(one.start, one.end) for one in evidence}
-        for span in self.sentences:
-            one = self.reading.evidence(*span)
-            if (one.start, one.end) in places and not self.is_blocked(span[0], LONG_OVER):
+        """Yield the sentences for which the rules of the urgent lane call somebody."""
+        for span in urgent_by_rules(self.reading):
+            if not self.is_blocked(span[0], LONG_OVER):
                 yield span
 
     def _found(self, pattern: re.Pattern[str], unless: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -27,6 +27,11 @@ def is_held_out(comment_id: str) -> bool:
     return int(hashlib.sha256(comment_id.encode()).hexdigest(), 16) % 100 < HELD_OUT_PERCENT
 
 
+def is_learned_from(answer: str) -> bool:
+    """Return whether a survey answer is of the half to learn from; false tags are counted on the other half."""
+    return hashlib.sha256(answer.encode()).digest()[-1] % 2 == 1
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A labelled comment and what was heard in it."""

@@ -7,7 +7,7 @@ from plugin.marking import marked
 from plugin.model import Evidence, Flag, Tag
 from plugin.reading import reading_of
 from plugin.stakeholders import label_of
-from plugin.tagging import Disclosure, believed, disclosures, tags_of_reading, weighed
+from plugin.tagging import LEARNED, Disclosure, believed, disclosures, tags_of_reading, weighed
 from plugin.vocabulary import Vocabulary, default_vocabulary
 
 
@@ -47,24 +47,30 @@ def explanation_of(text: str, *, vocabulary: Vocabulary | None = None) -> Explan
     reading = reading_of(text)
     copy = marked(reading, vocabulary)
     found = list(disclosures(copy, vocabulary))
-    kept = weighed(believed(found))
+    tags = tags_of_reading(reading, vocabulary)
+    kept = [one for one in weighed(believed(found)) if any(_is_of(tag, one) for tag in tags)]
     findings = tuple(_finding(one, copy.evidence(one.start, one.end), one in kept) for one in found)
-    if not found:
-        findings = tuple(_learned_finding(tag) for tag in tags_of_reading(reading, vocabulary) if tag.evidence)
+    findings += tuple(_learned_finding(tag) for tag in tags if tag.frame == LEARNED)
     tried = tuple(dict.fromkeys(frame.id for frame in default_grammar().tried_on(copy.text)))
     return Explanation(findings, tried, tuple(part.strip() for part in copy.text.split("|") if part.strip()))
+
+
+def _is_of(tag: Tag, one: Disclosure) -> bool:
+    return (tag.type, tag.frame) == (one.type, one.frame.id)
 
 
 def _finding(one: Disclosure, evidence: Evidence, counted: bool) -> Finding:
     if one.blocked:
         reason = f"not counted, because of “{one.blocked}”"
     else:
-        reason = one.frame.says if counted else "not counted, because other words say it better"
+        reason = (
+            one.frame.says if counted else "not counted, because other words say it better or nothing else bears it out"
+        )
     return Finding(one.type, one.frame.id, one.confidence, evidence, one.flags, counted, reason)
 
 
 def _learned_finding(tag: Tag) -> Finding:
     """Say plainly that no rule spoke: this tag rests on what similar comments meant."""
     evidence = tag.evidence or Evidence(0, 0, "")
-    reason = "no rule found it, but the words are like those of others who said so:"
+    reason = "no rule found it, but the words are like those of others who are:"
     return Finding(tag.type, tag.frame, tag.confidence, evidence, tag.flags, True, reason)

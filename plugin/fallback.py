@@ -67,7 +67,7 @@ def model_from(content: Mapping[str, Any]) -> LinearModel:
 
 @cache
 def model_named(name: str) -> LinearModel | None:
-    """Return a model that comes with the program ("insight", "voice"), or None before the first training."""
+    """Return a model that comes with the program ("insight"), or None before the first training."""
     path = LEXICON / f"{name}_weights.json"
     if not path.exists():
         return None

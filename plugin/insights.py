@@ -10,10 +10,11 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from plugin.beginnings import Beginnings
-from plugin.fallback import model_named
+from plugin.fallback import LinearModel, model_named
 from plugin.model import Evidence, Insight, InsightKind, Urgency
 from plugin.reading import Reading, reading_of
 from plugin.vocabulary import lexicon_file
@@ -21,6 +22,8 @@ from plugin.vocabulary import lexicon_file
 THRESHOLD = 0.5
 MOST_EVIDENCE = 3
 URGENT_FROM = 3
+# Where the rules find something urgent, the words need lean so little that way.
+LEAST_BESIDE_RULES = 0.2
 # In a long text some of these words stand by chance.
 LONG = 450
 
@@ -264,6 +267,38 @@ def urgency_of_reading(reading: Reading, sight: Sight | None = None) -> Urgency:
 
     The urgent lane would rather ask a moderator to look once too often than miss one person.
     """
+    sight = sight or sight_of(reading)
+    spans = urgent_by_rules(reading, sight)
+    model = model_named("urgent")
+    if model is not None:
+        likely = model.probabilities(urgent_words(reading), {})["urgent"]
+        if likely >= model.threshold and not spans:
+            spans = _most_urgent(model, reading)
+        elif likely < LEAST_BESIDE_RULES:
+            spans = []
+    return Urgency(bool(spans), tuple(reading.evidence(start, end) for start, end in spans))
+
+
+def urgent_words(reading: Reading) -> list[str]:
+    """Return what the learned weights look at for urgency: words, neighbours, neighbours but one, first letters."""
+    words = _WORD_OR_STOP.findall(reading.folded)
+    seen = words + [f"{one} {other}" for one, other in pairwise(words)]
+    seen += [f"{one} _ {other}" for one, other in zip(words, words[2:], strict=False)]
+    return seen + [f"{word[:LONGEST_STEM]}-" for word in words if len(word) > LONGEST_STEM]
+
+
+_WORD_OR_STOP = re.compile(r"[a-z']+|\d+|[.?!]")
+LONGEST_STEM = 5
+
+
+def _most_urgent(model: LinearModel, reading: Reading) -> list[tuple[int, int]]:
+    spans = list(sentences_of(reading.folded))
+    odds = [model.probabilities(_WORD_OR_STOP.findall(reading.folded[start:end]), {})["urgent"] for start, end in spans]
+    return spans[(best := odds.index(max(odds))) : best + 1] if spans else []
+
+
+def urgent_by_rules(reading: Reading, sight: Sight | None = None) -> list[tuple[int, int]]:
+    """Return where the sentences stand that the rules find urgent; none if it is not."""
     rules = default_rules()
     sight = sight or sight_of(reading)
     folded = sight.text
@@ -275,13 +310,10 @@ def urgency_of_reading(reading: Reading, sight: Sight | None = None) -> Urgency:
         (match for number, match in asked if number > count and not _is_supposed(folded, match.start())),
         None,
     )
-    if not acute and not danger:
-        return Urgency(is_urgent=False)
-    if not _is_urgent(folded, rules, acute is not None):
-        return Urgency(is_urgent=False)
+    if (not acute and not danger) or not _is_urgent(folded, rules, acute is not None):
+        return []
     places = [match.start() for match in (acute, danger) if match]
-    spans = [span for span in sentences_of(reading.folded) if any(span[0] <= place < span[1] for place in places)]
-    return Urgency(True, tuple(reading.evidence(start, end) for start, end in spans))
+    return [span for span in sentences_of(reading.folded) if any(span[0] <= place < span[1] for place in places)]
 
 
 # "If someone says they want to die": nobody in particular does.

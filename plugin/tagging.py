@@ -3,17 +3,19 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 
-from plugin.fallback import model_named
 from plugin.frames import DOUBTS, Frame, default_grammar
 from plugin.marking import Marked, marked
-from plugin.model import UNKNOWN, Flag, Tag
+from plugin.model import Flag, Tag
 from plugin.reading import Reading, reading_of
 from plugin.stakeholders import type_of_symbol
 from plugin.vocabulary import Term, Vocabulary, default_vocabulary
+from plugin.voices import SUPPOSED, VoiceModel, default_voices
 
 MOST_TAGS = 3
+# The frame id of what no frame found: the learned weights are sure enough.
+LEARNED = "learned"
 # Who says it so often has said it; a flood of "as a nurse, as a nurse" must not cost more than a comment.
 MOST_FOUND = 100
 # What takes a finding back stands near it: so many letters of its sentence are looked at.
@@ -41,61 +43,86 @@ def tags_in(text: str, *, vocabulary: Vocabulary | None = None) -> tuple[Tag, ..
     return tags_of_reading(reading_of(text), vocabulary or default_vocabulary())
 
 
-def tags_of_reading(reading: Reading, vocabulary: Vocabulary) -> tuple[Tag, ...]:
-    """Return the tags of a comment that has been read already."""
+def tags_of_reading(reading: Reading, vocabulary: Vocabulary, voices: VoiceModel | None = None) -> tuple[Tag, ...]:
+    """Return the tags of a comment that has been read already; by other learned weights than our own, if given."""
     copy = marked(reading, vocabulary)
+    found = found_in(copy, vocabulary)
+    voices = voices or default_voices()
+    kept = weighed(believed(found))
+    if voices is None:
+        return tuple(_tag(copy, one) for one in kept[:MOST_TAGS])
+    return _weighed_with(voices, copy, found, kept)
+
+
+def found_in(copy: Marked, vocabulary: Vocabulary) -> list[Disclosure]:
+    """Return what the frames find; weak ones only where no strong one speaks, as `weighed` would drop them."""
     grammar = default_grammar()
     stretches = grammar.called_on(copy.text)
     found: list[Disclosure] = []
     for doubt in DOUBTS:
-        # A weak finding gives way to a strong one (see `weighed`): where there is one, weak frames need not be tried.
         for frame, match in islice(grammar.found_in(copy.text, stretches, doubt), MOST_FOUND):
             found += _disclosed(copy, frame, match, vocabulary)
         if believed(found):
             break
-    kept = weighed(believed(found))
-    if not found:
-        # Nothing said, nothing denied: only then may the learned weights speak, and only when they are sure.
-        return _learned(copy)
-    return tuple(_tag(copy, one) for one in kept[:MOST_TAGS])
+    return found
 
 
-def voice_words(copy: Marked) -> list[str]:
-    """Return the words and pairs of words of a marked copy: what the learned weights look at."""
-    words = copy.text.split()
-    return words + [f"{one} {other}" for one, other in pairwise(words)]
+def _weighed_with(
+    voices: VoiceModel, copy: Marked, found: Sequence[Disclosure], kept: Sequence[Disclosure]
+) -> tuple[Tag, ...]:
+    """Return the tags that frames and learned weights give together.
+
+    What a strong frame found stays. A weak finding needs words that lean its way, and words alone may name a voice
+    where they lean far enough, unless the author denied it.
+    """
+    leanings = voices.leanings_of(copy.text) if any(one.frame.doubt for one in kept) else {}
+    tags = []
+    for one in kept:
+        others = len(kept) > 1
+        if (
+            not one.frame.doubt
+            or voices.likely(one.type, leanings.get(one.type, 0.0), one.frame.doubt, others=others) >= voices.least
+        ):
+            tags.append(_tag(copy, one))
+    free = _unspoken(copy, found)
+    rest = f" | {' | '.join(copy.text[slice(*span)].strip() for span in free)} | "
+    if _FIRST_PERSON.search(rest):
+        spoken_of = {one.type for one in kept} | {one.type for one in found if one.blocked}
+        odds = {
+            name: voices.likely(name, leaning, None, others=bool(kept))
+            for name, leaning in voices.leanings_of(rest).items()
+            if name not in spoken_of
+        }
+        for name in sorted(odds, key=lambda name: -odds[name]):
+            if odds[name] >= voices.threshold:
+                tags.append(_learned(voices, copy, free, name, odds[name]))
+    return tuple(tags[:MOST_TAGS])
 
 
-def _learned(copy: Marked) -> tuple[Tag, ...]:
-    model = model_named("voice")
-    if model is None or _OF_CARE.isdisjoint(words := copy.text.split()) or not _FIRST_PERSON.search(copy.text):
-        return ()
-    if not _ROLE_OR_KIN.isdisjoint(words) and _SOMEBODY_ELSE.search(copy.text):
-        return ()
-    odds = model.probabilities(voice_words(copy), {})
-    voice = max(odds, key=lambda name: odds[name])
-    if voice == UNKNOWN or odds[voice] < model.threshold:
-        return ()
-    sentences = [match.span() for match in _SENTENCE.finditer(copy.text)]
-    likely = [model.probabilities(copy.text[slice(*span)].split(), {})[voice] for span in sentences]
-    best = sentences[likely.index(max(likely))]
-    return (Tag(voice, round(odds[voice], 3), copy.evidence(*best), "learned"),)
+def _unspoken(copy: Marked, found: Sequence[Disclosure]) -> list[tuple[int, int]]:
+    """Return the sentences where words may speak alone: no frame found anything, nothing is supposed or denied."""
+    text = copy.text
+    spans = [
+        match.span()
+        for match in _SENTENCE.finditer(text)
+        if not SUPPOSED.match(text, match.start()) and not _SOMEBODY_ELSE.search(match.group())
+    ]
+    return [(start, end) for start, end in spans if not any(one.start < end and one.end > start for one in found)]
 
 
+def _learned(voices: VoiceModel, copy: Marked, sentences: Sequence[tuple[int, int]], type_: str, likely: float) -> Tag:
+    """Return a tag whose evidence is the sentence that leans most towards it."""
+    number = voices.classes.index(type_)
+    leanings = [voices.leanings(copy.text[slice(*span)].split())[number] for span in sentences]
+    best = sentences[leanings.index(max(leanings))]
+    return Tag(type_, round(likely, 3), copy.evidence(*best), LEARNED)
+
+
+# A role that somebody else has, or that nobody has.
 _SOMEBODY_ELSE = re.compile(
-    r" (?:is|was|are|were|be|been|being|'s|as|no|not|never|if|become|make) (?:a |an )?(?:[a-z]+ )?[HSQMEVRILPC] "
-    r"| K (?:works?|worked|says|said|thinks?|reads?|reckons) "
+    r" (?:is|was|are|were|be|been|being|'s|as|no|not|never|neither|if|become|make) (?:(?:a|an|the) )?(?:[a-z]+ ){0,3}?"
+    r"[HSQMEVRILPC]s? | K (?:works?|worked|says|said|thinks?|reads?|reckons) "
 )
-_ROLE_OR_KIN = frozenset("HSQMEVRILPCK")
-# Whoever speaks of kin or of themselves, and of nothing that belongs to care, has not said why they are here.
-# fmt: off
-_OF_CARE = frozenset({
-    "D", "Ds", "T", "Ts", "A", "As", "H", "Hs", "S", "Ss", "Oh", "Ohs", "Os", "Oss", "ward", "hospital", "bed",
-    "buzzer", "bell", "trolley", "corridor", "discharge", "discharged", "admitted", "died", "fell", "pain", "letter",
-    "appointment", "waiting", "tablet", "tablets", "weighed", "moved", "notes", "theatre", "gown", "needle",
-    "visiting", "drip",
-})
-# fmt: on
 _SENTENCE = re.compile(r"(?<=\|) [^|]*[^| ][^|]* (?=\|)")
 
 

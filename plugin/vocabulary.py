@@ -60,6 +60,7 @@ class Vocabulary:
     all_endings: tuple[str, ...] = ()
     not_endings: frozenset[str] = frozenset()
     typos: Mapping[str, str] = field(default_factory=dict)
+    everyday: frozenset[str] = frozenset()
     everyday_typos: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     jobs: frozenset[str] = frozenset()
@@ -107,7 +108,7 @@ class Vocabulary:
         """
         if word in self.misspelt:
             return self.misspelt[word]
-        if not SHORTEST_EVERYDAY <= len(word) <= LONGEST_TYPO or word in self.known:
+        if not SHORTEST_EVERYDAY <= len(word) <= LONGEST_TYPO or word in self.known or word in self.everyday:
             return None
         if word not in self.remembered:
             if len(self.remembered) >= MOST_REMEMBERED:
@@ -245,12 +246,13 @@ def vocabulary_from(roles: Mapping[str, Any], cues: Mapping[str, Any]) -> Vocabu
         all_endings=tuple(ending for ending, _ in _endings(cues["endings"])),
         not_endings=frozenset(phrases(cues["endings"]["except"])),
         typos=_typo_index(role_words - known),
+        everyday=everyday,
         everyday_typos=_typo_index(everyday - role_words, SHORTEST_EVERYDAY, one_meaning=True),
         fields={word: symbol for symbol in "HSQMEVRIL" for word in phrases(cues["jobs"][symbol]) if " " not in word},
         not_in_jobs=frozenset(phrases(cues["jobs"]["except"])),
         jobs=frozenset(many for word in phrases(cues["jobs"]["nouns"]) for many in (word, plural_of(word))),
         long_words=_outlines(role_words - known),
-        known=known | role_words | set(terms) | everyday,
+        known=known | role_words | set(terms),
         misspelt=roles.get("misspelt", {}),
     )
 

@@ -136,7 +136,7 @@ def test_learned_weights_score_as_scikit_learn_does():
     from plugin.fallback import model_from
 
     model = model_from(weights)
-    assert learning.accuracy_of("insight", model, comments) == 1.0
+    assert learning.insight_accuracy(model, comments) == 1.0
     assert model_named("insight") is not None
 
 

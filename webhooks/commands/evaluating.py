@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,17 @@ from typing import Any
 import click
 
 from plugin.community_lexicons import problems_in
-from plugin.evaluation import Figures, Judged, Rate, figures_of, is_held_out, judge, misses_of, tags_that_differ
+from plugin.evaluation import (
+    Figures,
+    Judged,
+    Rate,
+    figures_of,
+    is_held_out,
+    is_learned_from,
+    judge,
+    misses_of,
+    tags_that_differ,
+)
 from plugin.explaining import Explanation, explanation_of
 from plugin.model import UNKNOWN
 from plugin.privacy import LABELS
@@ -322,31 +332,83 @@ def _answers_at(revision: str, comments: Sequence[Mapping[str, Any]]) -> list[di
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Labelled comments to compare on, as often as needed; only their held-out part is used.",
 )
+@click.option(
+    "--fresh",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="More of them that no frame was written for: they teach how far to trust frames and words, as often as needed.",
+)
+@click.option(
+    "--feedback",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Survey answers of patients and families (CSV): nobody speaks as staff there. Half of them are learned from.",
+)
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Folder to write the weights to.")
 @click.option("--from-corrections", is_flag=True, help="Learn who speaks from the corrections in the database too.")
-def retrain(training: tuple[Path, ...], checked: tuple[Path, ...], into: Path | None, from_corrections: bool) -> None:
+def retrain(
+    training: tuple[Path, ...],
+    checked: tuple[Path, ...],
+    fresh: tuple[Path, ...],
+    feedback: Path | None,
+    into: Path | None,
+    from_corrections: bool,
+) -> None:
     """Fit the learned weights to labelled comments; a model that is not better is refused."""
     from plugin import learning
     from plugin.fallback import model_from, model_named
     from plugin.vocabulary import LEXICON
+    from plugin.voices import default_voices, voices_from
 
-    comments = [one for file in training for one in labelled_comments(file) if not is_held_out(str(one["id"]))]
+    told, new = (
+        [
+            one
+            for file in files
+            for one in labelled_comments(file, or_urgent=True)
+            if not is_held_out(str(one["id"])) and not one.get("held_out")
+        ]
+        for files in (training, fresh)
+    )
     check = [one for file in checked for one in labelled_comments(file) if is_held_out(str(one["id"]))]
-    if not comments or not check:
+    if not told or not check:
         raise click.ClickException("Training needs labelled comments, and the check needs some of its held-out part.")
     corrected = _corrected() if from_corrections else []
+    answers = [text for text in answers_in(feedback) if is_learned_from(text)] if feedback else []
+    told_of = {
+        "insight": [one for one in (*told, *new) if "insight_kind" in one],
+        "urgent": [one for one in (*told, *new) if isinstance(one.get("urgent"), bool)],
+    }
     try:
-        weights = {"insight": learning.insight_weights(comments), "voice": learning.voice_weights(comments, corrected)}
+        weights = {
+            "insight": learning.insight_weights(told_of["insight"]),
+            "voice": learning.voice_weights(
+                [one for one in told if "labels" in one and new],
+                [one for one in new or told if "labels" in one],
+                corrected,
+                answers,
+            ),
+        }
+        if any(one["urgent"] for one in told_of["urgent"]):
+            weights["urgent"] = learning.urgent_weights(told_of["urgent"], answers)
     except ImportError:
         raise click.ClickException("Training needs scikit-learn: install manyvoices[train].") from None
     except ValueError as problem:
         raise click.ClickException(f"These comments are too few or too alike to learn from ({problem}).") from None
+    present: dict[str, Any] = {
+        "insight": model_named("insight"),
+        "urgent": model_named("urgent"),
+        "voice": default_voices(),
+    }
+    measures: dict[str, tuple[Callable[[Any, list[dict[str, Any]]], float], Callable[[dict[str, Any]], Any]]] = {
+        "insight": (learning.insight_accuracy, model_from),
+        "urgent": (learning.urgent_f2, model_from),
+        "voice": (learning.voice_f1, voices_from),
+    }
     refused = False
     for name, content in weights.items():
-        present, new = model_named(name), model_from(content)
-        before = learning.accuracy_of(name, present, check) if present else 0.0
-        after = learning.accuracy_of(name, new, check)
-        if present and after <= before + LEAST_GAIN:
+        measure, model_of = measures[name]
+        before = measure(present[name], check) if present[name] else 0.0
+        after = measure(model_of(content), check)
+        if before and after <= before + LEAST_GAIN:
             click.echo(f"{name}: {after:.3f} is not better than {before:.3f}: the present weights stay.")
             refused = True
             continue

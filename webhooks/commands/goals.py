@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from plugin.evaluation import SEED, Figures, Judged, judge
+from plugin.evaluation import SEED, Figures, Judged, is_learned_from, judge
 from plugin.listening import Heard, heard_in
 from plugin.privacy import is_nhs_number
 from plugin.stakeholders import main_types
@@ -65,7 +65,8 @@ def goals_of(figures: Figures, results: Sequence[Judged], feedback: Sequence[str
     Args:
         figures: those of `results`.
         results: labelled comments that were heard.
-        feedback: answers to a survey by patients and families, without labels; may be empty.
+        feedback: answers to a survey by patients and families, without labels; may be empty. Only the half that
+            nothing is learned from is counted.
     """
     yield from _of_tags(figures, results)
     yield from _of_the_rest(figures)
@@ -185,7 +186,7 @@ def _of_the_rest(figures: Figures) -> Iterator[Goal]:
 
 
 def _of_feedback(feedback: Sequence[str]) -> Iterator[Goal]:
-    heard = [heard_in(text) for text in feedback]
+    heard = [heard_in(text) for text in feedback if not is_learned_from(text)]
     others = [tag for one in heard for tag in one.tags if tag.type not in LIVED]
     said = "; ".join(f"{tag.type}: “{tag.evidence.text}”" for tag in others if tag.evidence)
     goal = _share(

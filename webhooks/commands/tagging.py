@@ -24,11 +24,16 @@ def answers_for(comments: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"id": one["id"], **as_answer(heard_in(one["text"]))} for one in comments]
 
 
-def labelled_comments(file: Path) -> list[dict[str, Any]]:
-    """Return the comments of a JSON lines file with labels; ClickException names the line that is not one."""
+def labelled_comments(file: Path, *, or_urgent: bool = False) -> list[dict[str, Any]]:
+    """Return the comments of a JSON lines file with labels, or at least with "urgent" where that is enough.
+
+    ClickException names the line that is not one.
+    """
     with file.open(encoding="utf-8") as source:
         comments = list(_comments(source))
     for number, comment in enumerate(comments, start=1):
+        if or_urgent and comment.get("urgent", "") in (True, False, None):
+            continue
         if not isinstance(comment.get("labels"), list) or not comment["labels"]:
             raise click.ClickException(f'{file.name}: comment {number} has no "labels".')
     return comments
