@@ -151,6 +151,13 @@ _SAID = re.compile(
     r"(?:[ ]*\n)?(?:[ ]*[^\n\s][^\n]*(?:\n|\Z))*",
     re.MULTILINE,
 )
+# "Eilidh said: …" on one line: what follows on it is hers. What one's own people said stays, weighed like the rest.
+_SAID_ON_THE_LINE = re.compile(
+    r"^@?(?!(?:i|we|he|she|they|it|who|which|what|nobody|somebody|someone|my|our|the|a|an|his|her|one|mum|mam|dad|nan"
+    r"|gran)\b)"
+    r"[^\W\d_][\w.-]*(?: [^\W\d_][\w.-]*)? (?:said|wrote|posted|commented|writes|says): [^\n]+",
+    re.MULTILINE,
+)
 _SMILE = re.compile(r"(?<=\s)[:;]-?[)(dp](?=\s|$)", re.MULTILINE)
 _NEXT_HASHTAG = re.compile(r"(?<=\w )#(?=[^\W\d])")
 _MARKDOWN = re.compile(
@@ -166,7 +173,7 @@ def _own_words(folded: str) -> str:
     if ">" in folded:
         folded = _QUOTED_LINE.sub(_blank, folded)
     if ":" in folded:
-        folded = _SAID.sub(_blank, folded)
+        folded = _SAID_ON_THE_LINE.sub(_blank, _SAID.sub(_blank, folded))
     if ":" in folded or ";" in folded:
         # A smile ends a sentence as a full stop does.
         folded = _SMILE.sub(lambda smile: "." + " " * (len(smile.group()) - 1), folded)

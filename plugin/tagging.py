@@ -95,7 +95,9 @@ def _weighed_with(
         }
         for name in sorted(odds, key=lambda name: -odds[name]):
             if odds[name] >= voices.threshold:
-                tags.append(_learned(voices, copy, free, name, odds[name]))
+                tag = _learned(voices, copy, free, name, odds[name])
+                # One sentence tells of one voice: the likeliest.
+                tags += [tag] if tag.evidence not in [one.evidence for one in tags] else []
     return tuple(tags[:MOST_TAGS])
 
 

@@ -452,6 +452,36 @@ def test_a_slip_of_the_fingers_in_an_everyday_word_hides_nobody(typed, meant):
     assert types_in(typed) == [meant]
 
 
+@pytest.mark.parametrize(
+    ("text", "types"),
+    [
+        ("Moira said: I'm the ward sister and I can't read it either.\n\nThen who can?", []),
+        ("Mum said: I am going home. So we took her.", []),
+        ("A nurse, a surgeon and a risk manager walk into a bar.", []),
+        ("My nana used to say that hospitals are no place for the sick.", []),
+        ("They call me the bed manager, but I am the ward clerk too.", ["health_professional"]),
+        ("Was a paediatric nurse till my back went.", ["health_professional"]),
+        ("Support worker, fourteen years, same bungalow.", ["social_care_professional"]),
+        ("Like us ward clerks, the porters hear it first.", ["health_professional"]),
+        ("Dad to a ventilated child, so forgive the hour.", ["carer"]),
+    ],
+)
+def test_what_others_say_is_theirs_and_what_the_author_says_in_passing_is_heard(text, types):
+    assert [one for one in types_in(text) if one in types or not types] == types
+
+
+def test_whoever_implies_it_is_heard_with_the_sentence_that_tells():
+    (tag,) = tags_in("Thank you for this.\nThey discharged me on a Friday with a drain in and no number to ring.")
+    assert (tag.type, tag.evidence.text[:18]) == ("patient", "They discharged me")
+    (learned,) = tags_in("I turn up unannounced at care homes with a notebook and look at the kitchen.")
+    assert (learned.type, learned.frame) == ("regulator_policy", "learned")
+    assert learned.confidence >= 0.6
+    (learned,) = tags_in("Good piece.\nNineteen hours on a chair with a drip stand and my name spelt wrong.")
+    assert (learned.type, learned.evidence.text[:14]) == ("patient", "Nineteen hours")
+    assert not tags_in("Inspectors should turn up unannounced at care homes and look at the kitchen.")
+    assert not tags_in("If I turn up unannounced at care homes with a notebook, they look at me.")
+
+
 def test_a_word_that_is_another_word_is_not_mended():
     vocabulary = default_vocabulary()
     for word in ("alter", "angel", "choose", "sacred", "seated", "quite", "trail", "stating", "landing"):
