@@ -364,7 +364,7 @@ def retrain(
             one
             for file in files
             for one in labelled_comments(file, or_urgent=True)
-            if not is_held_out(str(one["id"])) and not one.get("held_out")
+            if not (is_held_out(str(one["id"])) or one.get("held_out") or one.get("notes") == "unseen")
         ]
         for files in (training, fresh)
     )
