@@ -7,7 +7,7 @@ as JSON. The same numbers come out here as there; tests/test_evaluation.py compa
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -30,14 +30,10 @@ class LinearModel:
         sums = [0.0] * len(self.intercepts)
         squares = 0.0
         classes = range(len(sums))
-        entry_of = self.words.get
-        for word, count in Counter(words).items():
-            entry = entry_of(word)
-            if entry is not None:
-                value = (1 + math.log(count)) * entry[0] if count > 1 else entry[0]
-                squares += value * value
-                for n in classes:
-                    sums[n] += value * entry[n + 1]
+        for value, entry in weighted(words, self.words):
+            squares += value * value
+            for n in classes:
+                sums[n] += value * entry[n + 1]
         length = math.sqrt(squares) or 1.0
         sums = [start + one / length for start, one in zip(self.intercepts, sums, strict=True)]
         for name, share in features.items():
@@ -52,6 +48,15 @@ class LinearModel:
         highest = max(sums)
         powers = [math.exp(one - highest) for one in sums]
         return {name: power / sum(powers) for name, power in zip(self.classes, powers, strict=True)}
+
+
+def weighted(words: Iterable[str], known: Mapping[str, Sequence[float]]) -> Iterator[tuple[float, Sequence[float]]]:
+    """Yield (TF-IDF, entry) for each known word of a text; an entry begins with the idf of its word."""
+    entry_of = known.get
+    for word, count in Counter(words).items():
+        entry = entry_of(word)
+        if entry is not None:
+            yield ((1 + math.log(count)) * entry[0] if count > 1 else entry[0]), entry
 
 
 def model_from(content: Mapping[str, Any]) -> LinearModel:

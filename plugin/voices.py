@@ -7,13 +7,13 @@ counts beside them; how far each is trusted was learned too.
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
+from plugin.fallback import weighted
 from plugin.vocabulary import LEXICON
 
 
@@ -47,14 +47,10 @@ class VoiceModel:
     def _sums(self, words: Iterable[str]) -> tuple[list[float], float]:
         sums = [0.0] * len(self.intercepts)
         squares = 0.0
-        entry_of = self.words.get
-        for word, count in Counter(words).items():
-            entry = entry_of(word)
-            if entry is not None:
-                value = (1 + math.log(count)) * entry[0] if count > 1 else entry[0]
-                squares += value * value
-                for n in range(1, len(entry), 2):
-                    sums[int(entry[n])] += value * entry[n + 1]
+        for value, entry in weighted(words, self.words):
+            squares += value * value
+            for n in range(1, len(entry), 2):
+                sums[int(entry[n])] += value * entry[n + 1]
         return sums, math.sqrt(squares) or 1.0
 
     def likely(self, name: str, leaning: float, doubt: int | None, *, others: bool) -> float:
