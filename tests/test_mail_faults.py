@@ -56,9 +56,12 @@ MODES = {
     "drip": False,
 }
 # Seconds of the tests: what a client waits, and how much later a late answer comes.
-PATIENCE = 0.15
-LONGEST = 0.6
-LATE = 0.25
+PATIENCE = 0.4
+LONGEST = 1.2
+LATE = 0.6
+# Where nobody has to wait for the server, a busy machine gets the time that it needs.
+ENOUGH = 10.0
+SLOW = ("hang", "late", "drip")
 # The server is well again after this many bad turns.
 BAD_TURNS = 1
 DAD = "I look after my father. His evening tablets came four hours late, so now we keep a chart by the bed."
@@ -228,7 +231,7 @@ def last_mail(service: Service) -> Any:
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
-    monkeypatch.setattr(email, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(email, "PATIENCE", ENOUGH)
     server.taken, server.tries, server.turns, server.only = [], 0, 0, ""
 
 
@@ -237,6 +240,8 @@ def impatience(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
 def test_nothing_is_lost_and_nothing_goes_twice_but_in_the_declared_window(
     stage: Service, server: Server, mode: str, phase: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if mode in SLOW:
+        monkeypatch.setattr(email, "PATIENCE", PATIENCE)
     if mode == "drip":
         monkeypatch.setattr(email, "LONGEST", LONGEST)
     clock, permanent = Clock(), MODES[mode]
