@@ -237,7 +237,8 @@ def test_kept_words_reach_the_reply_form_by_one_press_and_no_address_ever_holds_
     page.get_by_label("Your words").fill(words)
     page.get_by_role("button", name="Look it over").click()
     page.get_by_role("button", name="Keep my words").click()
-    page.get_by_role("button", name="Show my words").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show my words").click()
     writer.look()
     with page.expect_popup() as reply:
         page.get_by_role("button", name="Take my words to the forum").click()

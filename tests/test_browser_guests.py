@@ -65,6 +65,7 @@ class Watched:
 
     def look(self) -> None:
         """See that the page is whole, can be heard, and keeps nothing."""
+        self.page.wait_for_load_state()  # a page that has only begun to arrive has no width to ask for
         spills = self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
         assert not spills, f"{self.page.url} is too wide"
         if self.scripts:
