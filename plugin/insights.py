@@ -216,7 +216,7 @@ def _score(reading: Reading, found: _Found) -> float:
     model = model_named("insight")
     if model is None:
         return _unlearned_score(found)
-    return model.probabilities(words_of(reading), _shares(found))["insight"]
+    return model.probability(words_of(reading), _shares(found))
 
 
 def _unlearned_score(found: _Found) -> float:
@@ -271,7 +271,7 @@ def urgency_of_reading(reading: Reading, sight: Sight | None = None) -> Urgency:
     spans = urgent_by_rules(reading, sight)
     model = model_named("urgent")
     if model is not None:
-        likely = model.probabilities(urgent_words(reading), {})["urgent"]
+        likely = model.probability(urgent_words(reading), {})
         if likely >= model.threshold and not spans:
             spans = _most_urgent(model, reading)
         elif likely < LEAST_BESIDE_RULES:
@@ -293,7 +293,7 @@ LONGEST_STEM = 5
 
 def _most_urgent(model: LinearModel, reading: Reading) -> list[tuple[int, int]]:
     spans = list(sentences_of(reading.folded))
-    odds = [model.probabilities(_WORD_OR_STOP.findall(reading.folded[start:end]), {})["urgent"] for start, end in spans]
+    odds = [model.probability(_WORD_OR_STOP.findall(reading.folded[start:end]), {}) for start, end in spans]
     return spans[(best := odds.index(max(odds))) : best + 1] if spans else []
 
 

@@ -11,7 +11,7 @@ from plugin.model import Flag, Tag
 from plugin.reading import Reading, reading_of
 from plugin.stakeholders import type_of_symbol
 from plugin.vocabulary import Term, Vocabulary, default_vocabulary
-from plugin.voices import SUPPOSED, VoiceModel, default_voices
+from plugin.voices import SUPPOSED, UNHEARD, VoiceModel, default_voices, sentences_in, voice_words
 
 MOST_TAGS = 3
 # The frame id of what no frame found: the learned weights are sure enough.
@@ -46,12 +46,12 @@ def tags_in(text: str, *, vocabulary: Vocabulary | None = None) -> tuple[Tag, ..
 def tags_of_reading(reading: Reading, vocabulary: Vocabulary, voices: VoiceModel | None = None) -> tuple[Tag, ...]:
     """Return the tags of a comment that has been read already; by other learned weights than our own, if given."""
     copy = marked(reading, vocabulary)
-    found = found_in(copy, vocabulary)
     voices = voices or default_voices()
-    kept = weighed(believed(found))
     if voices is None:
-        return tuple(_tag(copy, one) for one in kept[:MOST_TAGS])
-    return _weighed_with(voices, copy, found, kept)
+        return tuple(
+            _tag(copy, one, one.confidence) for one in weighed(believed(found_in(copy, vocabulary)))[:MOST_TAGS]
+        )
+    return _weighed_with(voices, copy, findings_in(copy, vocabulary))
 
 
 def found_in(copy: Marked, vocabulary: Vocabulary) -> list[Disclosure]:
@@ -67,71 +67,89 @@ def found_in(copy: Marked, vocabulary: Vocabulary) -> list[Disclosure]:
     return found
 
 
-def _weighed_with(
-    voices: VoiceModel, copy: Marked, found: Sequence[Disclosure], kept: Sequence[Disclosure]
-) -> tuple[Tag, ...]:
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a comment holds before the learned weights are asked.
+
+    `kept` is what the frames say, one finding for each type; `spans` and `words` are its sentences and what the weights
+    look at in them; `free` the numbers of those where words may speak alone; `settled` the types that the frames have
+    found or that the author denied.
+    """
+
+    kept: Sequence[Disclosure]
+    spans: Sequence[tuple[int, int]]
+    words: Sequence[Sequence[str]]
+    free: Sequence[int]
+    settled: frozenset[str]
+
+
+def findings_in(copy: Marked, vocabulary: Vocabulary) -> Findings:
+    """Return what frames and words of a marked copy have to say."""
+    found = found_in(copy, vocabulary)
+    kept = weighed(believed(found))
+    spans = sentences_in(copy.text)
+    free = [n for n, span in enumerate(spans) if _is_unspoken(copy.text, span, found)]
+    if not any(_FIRST_PERSON.search(copy.text, *spans[n]) for n in free):
+        free = []
+    return Findings(
+        kept=kept,
+        spans=spans,
+        words=[voice_words(copy.text[slice(*span)]) for span in spans],
+        free=free,
+        settled=frozenset(one.type for one in kept) | {one.type for one in found if one.blocked},
+    )
+
+
+def _weighed_with(voices: VoiceModel, copy: Marked, findings: Findings) -> tuple[Tag, ...]:
     """Return the tags that frames and learned weights give together.
 
     What a strong frame found stays. A weak finding needs words that lean its way, and words alone may name a voice
     where they lean far enough, unless the author denied it.
     """
-    leanings = voices.leanings_of(copy.text) if any(one.frame.doubt for one in kept) else {}
+    kept = findings.kept
+    leanings = voices.leanings_of(findings.words) if kept else {}
     tags = []
     for one in kept:
-        others = len(kept) > 1
-        if (
-            not one.frame.doubt
-            or voices.likely(one.type, leanings.get(one.type, 0.0), one.frame.doubt, others=others) >= voices.least
-        ):
-            tags.append(_tag(copy, one))
-    free = _unspoken(copy, found)
-    rest = f" | {' | '.join(copy.text[slice(*span)].strip() for span in free)} | "
-    if _FIRST_PERSON.search(rest):
-        spoken_of = {one.type for one in kept} | {one.type for one in found if one.blocked}
-        odds = {
-            name: voices.likely(name, leaning, None, others=bool(kept))
-            for name, leaning in voices.leanings_of(rest).items()
-            if name not in spoken_of
-        }
-        for name in sorted(odds, key=lambda name: -odds[name]):
-            if odds[name] >= voices.threshold:
-                tag = _learned(voices, copy, free, name, odds[name])
-                # One sentence tells of one voice: the likeliest.
-                tags += [tag] if tag.evidence not in [one.evidence for one in tags] else []
+        leaning = leanings.get(one.type, UNHEARD)
+        likely = voices.likely(one.type, leaning, one.frame.doubt, others=len(kept) > 1)
+        if not one.frame.doubt or likely >= voices.least:
+            tags.append(_tag(copy, one, (one.confidence + likely) / 2))
+    odds = {
+        name: (voices.likely(name, leaning, None, others=bool(kept)), findings.free[leaning.at])
+        for name, leaning in voices.leanings_of([findings.words[n] for n in findings.free]).items()
+        if name not in findings.settled
+    }
+    for name in sorted(odds, key=lambda name: -odds[name][0]):
+        likely, n = odds[name]
+        if likely >= voices.threshold:
+            tag = Tag(name, round(likely, 3), copy.evidence(*findings.spans[n]), LEARNED)
+            # One sentence tells of one voice: the likeliest.
+            tags += [tag] if tag.evidence not in [one.evidence for one in tags] else []
     return tuple(tags[:MOST_TAGS])
 
 
-def _unspoken(copy: Marked, found: Sequence[Disclosure]) -> list[tuple[int, int]]:
-    """Return the sentences where words may speak alone: no frame found anything, nothing is supposed or denied."""
-    text = copy.text
-    spans = [
-        match.span()
-        for match in _SENTENCE.finditer(text)
-        if not SUPPOSED.match(text, match.start()) and not _SOMEBODY_ELSE.search(match.group())
-    ]
-    return [(start, end) for start, end in spans if not any(one.start < end and one.end > start for one in found)]
-
-
-def _learned(voices: VoiceModel, copy: Marked, sentences: Sequence[tuple[int, int]], type_: str, likely: float) -> Tag:
-    """Return a tag whose evidence is the sentence that leans most towards it."""
-    number = voices.classes.index(type_)
-    leanings = [voices.leanings(copy.text[slice(*span)].split())[number] for span in sentences]
-    best = sentences[leanings.index(max(leanings))]
-    return Tag(type_, round(likely, 3), copy.evidence(*best), LEARNED)
+def _is_unspoken(text: str, span: tuple[int, int], found: Sequence[Disclosure]) -> bool:
+    """Return whether words may speak alone in a sentence: no frame found anything, nothing is supposed or denied."""
+    start, end = span
+    return not (
+        SUPPOSED.match(text, start)
+        or _SOMEBODY_ELSE.search(text, start, end)
+        or any(one.start < end and one.end > start for one in found)
+    )
 
 
 # A role that somebody else has, or that nobody has.
 _SOMEBODY_ELSE = re.compile(
     r" (?:is|was|are|were|be|been|being|'s|as|no|not|never|neither|if|become|make) (?:(?:a|an|the) )?(?:[a-z]+ ){0,3}?"
-    r"[HSQMEVRILPC]s? | K (?:works?|worked|says|said|thinks?|reads?|reckons) "
+    r"[HSQMEVRILPC]s? | (?:pa|secretary|driver) to (?:the )?[A-Z]s? | "
+    r"K (?:works?|worked|says|said|thinks?|reads?|reckons) "
 )
-_SENTENCE = re.compile(r"(?<=\|) [^|]*[^| ][^|]* (?=\|)")
 
 
-def _tag(copy: Marked, found: Disclosure) -> Tag:
+def _tag(copy: Marked, found: Disclosure, confidence: float) -> Tag:
     return Tag(
         type=found.type,
-        confidence=found.confidence,
+        confidence=round(confidence, 3),
         evidence=copy.evidence(found.start, found.end),
         frame=found.frame.id,
         flags=found.flags,

@@ -7,65 +7,74 @@ counts beside them; how far each is trusted was learned too.
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
-from typing import Any
+from itertools import chain, pairwise
+from typing import Any, NamedTuple
 
-from plugin.fallback import weighted
+from plugin.fallback import WordWeights
 from plugin.vocabulary import LEXICON
+
+
+class Leaning(NamedTuple):
+    """How far words lean towards one voice, in log-odds: all words of a comment, and those of its best sentence.
+
+    `at` is the number of that sentence among those that were weighed.
+    """
+
+    comment: float
+    sentence: float
+    at: int
+
+
+# Of a voice that nothing was learned about.
+UNHEARD = Leaning(0.0, 0.0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceModel:
     """How much the words of a comment lean towards each voice, and how far that is trusted beside the frames.
 
-    One logistic regression for each class. `words` holds for each word its idf, and then in turn the number of a
-    class and its weight there; a class that is not listed has none. `trust` holds the weights of a last regression:
-    `learned` for the leaning, `said`, `weak` and `faint` for what a frame found of the class, `others` for what the
-    frames found of other classes, `implied` for the voices that people imply, `start` for nothing at all.
-    Words alone need `threshold` to name a voice; what a weak frame found stays from `least`.
+    `comment` weighs all words of a comment, `sentence` those of one sentence. `trust` holds the weights of a last
+    regression: `comment` and `sentence` for these leanings, `said`, `weak` and `faint` for what a frame found of the
+    voice, `others` for what the frames found of other voices, `implied` for the voices that people imply, `start` for
+    nothing at all. Words alone need `threshold` to name a voice; what a weak frame found stays from `least`.
     """
 
     classes: tuple[str, ...]
-    words: Mapping[str, Sequence[float]]
-    intercepts: tuple[float, ...]
+    comment: WordWeights
+    sentence: WordWeights
     trust: Mapping[str, float]
     threshold: float
     least: float
 
-    def leanings_of(self, marked_text: str) -> dict[str, float]:
-        """Return the log-odds of each class by the words of a marked copy alone."""
-        return dict(zip(self.classes, self.leanings(voice_words(marked_text)), strict=True))
+    def leanings_of(self, sentences: Sequence[Sequence[str]]) -> dict[str, Leaning]:
+        """Return how far the `voice_words` of some sentences lean towards each voice; empty for no sentence."""
+        if not sentences:
+            return {}
+        whole = self.comment.leanings(chain.from_iterable(sentences))
+        each = [self.sentence.leanings(words) for words in sentences]
+        leanings = {}
+        for n, name in enumerate(self.classes):
+            best, at = max((one[n], -number) for number, one in enumerate(each))
+            leanings[name] = Leaning(whole[n], best, -at)
+        return leanings
 
-    def leanings(self, words: Iterable[str]) -> list[float]:
-        """Return the log-odds of each class, in their order, by these words alone."""
-        sums, length = self._sums(words)
-        return [start + one / length for start, one in zip(self.intercepts, sums, strict=True)]
-
-    def _sums(self, words: Iterable[str]) -> tuple[list[float], float]:
-        sums = [0.0] * len(self.intercepts)
-        squares = 0.0
-        for value, entry in weighted(words, self.words):
-            squares += value * value
-            for n in range(1, len(entry), 2):
-                sums[int(entry[n])] += value * entry[n + 1]
-        return sums, math.sqrt(squares) or 1.0
-
-    def likely(self, name: str, leaning: float, doubt: int | None, *, others: bool) -> float:
-        """Return how likely a class is, from 0 to 1.
+    def likely(self, name: str, leaning: Leaning, doubt: int | None, *, others: bool) -> float:
+        """Return how likely a voice is, from 0 to 1.
 
         Args:
-            name: of the class.
-            leaning: its log-odds by the words alone.
+            name: of the voice.
+            leaning: how far the words lean towards it.
             doubt: of the frame that found it (0 said, 1 weak, 2 faint), or None if none did.
-            others: whether the frames found another class.
+            others: whether the frames found another voice.
         """
         trust = self.trust
         odds = (
             trust["start"]
-            + trust["learned"] * leaning
+            + trust["comment"] * leaning.comment
+            + trust["sentence"] * leaning.sentence
             + trust["others"] * others
             + trust["implied"] * (name in IMPLIED)
         )
@@ -81,10 +90,13 @@ IMPLIED = ("carer", "patient")
 
 def voices_from(content: Mapping[str, Any]) -> VoiceModel:
     """Return the voice model that a parsed JSON file describes."""
+    comment, sentence = (
+        WordWeights(content[part]["words"], content[part]["intercepts"]) for part in ("comment", "sentence")
+    )
     return VoiceModel(
         classes=tuple(content["classes"]),
-        words=content["words"],
-        intercepts=tuple(content["intercepts"]),
+        comment=comment,
+        sentence=sentence,
         trust=content["trust"],
         threshold=content["threshold"],
         least=content["least"],
@@ -98,33 +110,49 @@ def default_voices() -> VoiceModel | None:
     return voices_from(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
-def voice_words(marked_text: str) -> list[str]:
-    """Return what the learned weights look at in the text of a marked copy.
+@cache
+def families() -> dict[str, str]:
+    """Return the family of each word that has one: words that are used alike (docs/tagging.md says whence)."""
+    lines = (LEXICON / "families.txt").read_text(encoding="utf-8").splitlines()
+    return {word: f"#{n}" for n, line in enumerate(lines) for word in line.split()}
 
-    Single words, neighbours, neighbours but one, the first letters of longer words, and who does it: a content word
+
+def sentences_in(marked_text: str) -> list[tuple[int, int]]:
+    """Return from where to where each sentence of a marked copy goes."""
+    return [match.span() for match in _SENTENCE.finditer(marked_text)]
+
+
+def voice_words(sentence: str) -> list[str]:
+    """Return what the learned weights look at in a sentence of a marked copy; nothing if it only supposes.
+
+    Single words and their families, neighbours, the first letters of longer words, and who does it: a content word
     with the "i", "we", "my" or "our" that stands shortly before it.
     """
-    words = ["X" if word in _ROLES else word for word in SUPPOSED.sub(" ", marked_text).split()]
-    seen = words + [f"{one} {other}" for one, other in pairwise(words)]
-    seen += [f"{one} _ {other}" for one, other in zip(words, words[2:], strict=False)]
+    if SUPPOSED.match(sentence):
+        return []
+    words = ["|", *("X" if word in _ROLES else word for word in sentence.split()), "|"]
+    seen = words[1:-1]
+    seen += [f"{one} {other}" for one, other in pairwise(words)]
+    family_of = families().get
     own, place = "", -FARTHEST_OWN
     for n, word in enumerate(words):
-        long = len(word) > LONGEST_STEM
-        if long:
+        family = family_of(word)
+        if family is not None:
+            seen.append(family)
+        if len(word) > LONGEST_STEM:
             seen.append(f"{word[:LONGEST_STEM]}-")
-        if word == "|":
-            place = -FARTHEST_OWN
-        elif word in _OWN:
+        if word in _OWN:
             own, place = _OWN[word], n
         elif n - place <= FARTHEST_OWN and (len(word) >= SHORTEST_CONTENT or word[0].isupper()):
             seen.append(f"{own}~{word[:LONGEST_STEM]}")
     return seen
 
 
+_SENTENCE = re.compile(r"(?<=\|) [^|]*[^| ][^|]* (?=\|)")
 # A sentence that only supposes says nothing of its author.
 SUPPOSED = re.compile(
-    r"(?<=\|) (?:(?:but|and|so|or|even|just|now) )*"
-    r"(?:if|imagine|suppose|supposing|what if|let 's say|let us say|say|i wish|had i) [^|]*(?=\|)"
+    r" (?:(?:but|and|so|or|even|just|now) )*"
+    r"(?:if|imagine|suppose|supposing|what if|let 's say|let us say|say|i wish|had i) "
 )
 # Whose job it is, the frames know; to the weights all who work in care are one.
 _ROLES = frozenset(symbol + many for symbol in "LHSQMEVRI" for many in ("", "s"))

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from plugin.evaluation import figures_of, is_held_out, judged, misses_of
-from plugin.fallback import model_named
+from plugin.fallback import WordWeights, model_from, model_named
 from plugin.stakeholders import (
     all_types,
     default_taxonomy,
@@ -124,19 +124,41 @@ def test_the_four_of_the_call_to_action_come_first():
 
 
 def test_learned_weights_score_as_scikit_learn_does():
-    sklearn = pytest.importorskip("sklearn")
-    assert sklearn
+    pytest.importorskip("sklearn")
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    texts = [
+        "we ring the family every day",
+        "thank you all",
+        "we count the falls",
+        "so lovely, thank you",
+        "the the we",
+    ]
+    vectoriser = TfidfVectorizer(binary=True)
+    fits = [
+        LogisticRegression(C=10).fit(vectoriser.fit_transform(texts), labels)
+        for labels in ([1, 0, 1, 0, 0], [0, 1, 0, 1, 1])
+    ]
+    words = {
+        word: [vectoriser.idf_[n], 0, fits[0].coef_[0][n], 1, fits[1].coef_[0][n]]
+        for word, n in vectoriser.vocabulary_.items()
+    }
+    weights = WordWeights(words, [one.intercept_[0] for one in fits])
+    for text in (*texts, "we thank the family, the family", "nothing known here"):
+        theirs = [one.decision_function(vectoriser.transform([text]))[0] for one in fits]
+        assert weights.leanings(vectoriser.build_analyzer()(text)) == pytest.approx(theirs, abs=1e-4)
+
+
+def test_what_was_learned_tells_an_insight_from_thanks():
+    pytest.importorskip("sklearn")
     from plugin import learning
 
     comments = [
         {"text": f"We now ring the family on day {n} and falls went down", "insight_kind": "practice"}
         for n in range(20)
     ] + [{"text": f"Thank you all for this, part {n} was lovely", "insight_kind": "none"} for n in range(20)]
-    weights = learning.insight_weights(comments)
-    from plugin.fallback import model_from
-
-    model = model_from(weights)
-    assert learning.insight_accuracy(model, comments) == 1.0
+    assert learning.insight_accuracy(model_from(learning.insight_weights(comments)), comments) == 1.0
     assert model_named("insight") is not None
 
 

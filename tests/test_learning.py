@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from test_correcting import DAD, NURSE, chosen_by_author
 
 from forum import Forum
-from plugin.learning import FEWEST_AUTHORS, words_of_many
+from plugin.learning_voices import FEWEST_AUTHORS, words_of_many
 from plugin.service import Service
 from plugin.store.communities import Community
 from plugin.store.opening import reading

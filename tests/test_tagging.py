@@ -456,7 +456,8 @@ def test_a_slip_of_the_fingers_in_an_everyday_word_hides_nobody(typed, meant):
     ("text", "types"),
     [
         ("Moira said: I'm the ward sister and I can't read it either.\n\nThen who can?", []),
-        ("Mum said: I am going home. So we took her.", []),
+        ("Mum said: I am going home. So they sent for a taxi.", []),
+        ("Mum said: I am going home. So we took her.", ["carer"]),
         ("A nurse, a surgeon and a risk manager walk into a bar.", []),
         ("My nana used to say that hospitals are no place for the sick.", []),
         ("They call me the bed manager, but I am the ward clerk too.", ["health_professional"]),

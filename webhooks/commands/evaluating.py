@@ -354,7 +354,7 @@ def retrain(
     from_corrections: bool,
 ) -> None:
     """Fit the learned weights to labelled comments; a model that is not better is refused."""
-    from plugin import learning
+    from plugin import learning, learning_voices
     from plugin.fallback import model_from, model_named
     from plugin.vocabulary import LEXICON
     from plugin.voices import default_voices, voices_from
@@ -380,7 +380,7 @@ def retrain(
     try:
         weights = {
             "insight": learning.insight_weights(told_of["insight"]),
-            "voice": learning.voice_weights(
+            "voice": learning_voices.voice_weights(
                 [one for one in told if "labels" in one and new],
                 [one for one in new or told if "labels" in one],
                 corrected,
@@ -401,7 +401,7 @@ def retrain(
     measures: dict[str, tuple[Callable[[Any, list[dict[str, Any]]], float], Callable[[dict[str, Any]], Any]]] = {
         "insight": (learning.insight_accuracy, model_from),
         "urgent": (learning.urgent_f2, model_from),
-        "voice": (learning.voice_f1, voices_from),
+        "voice": (learning_voices.voice_f1, voices_from),
     }
     refused = False
     for name, content in weights.items():

@@ -1,0 +1,234 @@
+"""Fit the weights of `voices.py` from labelled comments, and make the families of words that they look at.
+
+Like `learning.py` it is never imported by the service.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+from plugin.learning import heaviest, vectors
+from plugin.marking import Marked, marked
+from plugin.model import UNKNOWN
+from plugin.reading import reading_of
+from plugin.stakeholders import all_types
+from plugin.tagging import findings_in, tags_of_reading
+from plugin.vocabulary import default_vocabulary
+from plugin.voices import IMPLIED, SAID, VoiceModel, sentences_in, voice_words, voices_from
+
+# Chosen by cross-validation, hand by hand, on comments that no figure is reported on.
+VOICE_C = 10.0
+LEAST_WEIGHT = 0.2
+MOST_HANDS = 20
+PARTS = 5
+# A voice is only named above this probability; see docs/tagging.md for the trade.
+VOICE_THRESHOLD = 0.5
+VOICE_LEAST = 0.4
+# Words of fewer people would go out with the weights and could point to one of them (RULINGS, "Retention").
+FEWEST_AUTHORS = 5
+
+
+def voice_weights(
+    comments: Sequence[Mapping[str, Any]],
+    fresh: Sequence[Mapping[str, Any]],
+    corrected: Sequence[Mapping[str, Any]] = (),
+    answers: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the learned weights for who speaks, ready for JSON.
+
+    Args:
+        comments: labelled comments that were written to learn from. Where one has `evidence`, its sentences are learned
+            from one by one.
+        fresh: more of them, for which no frame was written: on these it is learned how far to trust frames and words.
+        corrected: comments whose tags a person has decided, with `text`, `labels` and `author`. Of their words only
+            those that five authors or more have used are learned.
+        answers: survey answers of patients and families: examples of comments in which nobody speaks as staff.
+    """
+    told = [_told(one, hand) for one, hand in zip(fresh, _hands(fresh), strict=True)]
+    told += [_told(one) for one in comments]
+    words = words_of_many([(one["author"], _told(one).words) for one in corrected])
+    told += [_Told([its], frozenset(one["labels"])) for its, one in zip(words, corrected, strict=True)]
+    # A survey answer does not say whether a patient or somebody close to one wrote it.
+    told += [_told({"text": text, "labels": ()}, undecided=IMPLIED) for text in answers]
+    # Of a voice that nobody has in these comments nothing can be learned.
+    classes = [name for name in all_types() if any(name in one.labels for one in told)]
+    rows = {"comment": [_whole(one) for one in told], "sentence": [row for one in told for row in _by_sentence(one)]}
+    weights: dict[str, Any] = {"classes": classes}
+    known = {}
+    for part, its in rows.items():
+        weights[part], known[part] = _fitted(its, classes)
+    # These lean, and do not know yet how far to trust their leanings.
+    leanings: dict[str, VoiceModel] = {}
+    for hand in {one.hand for one in told if one.hand}:
+        parts = {
+            part: _fitted([row for row in its if row.hand != hand], classes, known[part])[0]
+            for part, its in rows.items()
+        }
+        leanings[hand] = voices_from({"classes": classes, **parts, "trust": {}, "threshold": 0.0, "least": 0.0})
+    pairs = [(comment, leanings[one.hand]) for comment, one in zip(fresh, told, strict=False)]
+    return {**weights, "trust": _trust(pairs, classes), "threshold": VOICE_THRESHOLD, "least": VOICE_LEAST}
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A comment to learn from: the words of its sentences, its voices, and which of them each sentence gives away.
+
+    Where nobody has marked the sentences `shown` is None. Of the voices in `undecided` nothing is known. `hand` is set
+    for fresh comments alone.
+    """
+
+    sentences: Sequence[Sequence[str]]
+    labels: frozenset[str]
+    shown: Sequence[frozenset[str]] | None = None
+    undecided: tuple[str, ...] = ()
+    hand: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        return [word for words in self.sentences for word in words]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One example: its words, the voices it is of, and those it is no example for or against."""
+
+    words: Sequence[str]
+    voices: frozenset[str]
+    aside: frozenset[str]
+    hand: str
+
+
+def _told(comment: Mapping[str, Any], hand: str = "", undecided: tuple[str, ...] = ()) -> _Told:
+    text = comment["text"]
+    copy = marked(reading_of(text), default_vocabulary())
+    spans = sentences_in(copy.text)
+    labels = frozenset(comment["labels"]) - {UNKNOWN}
+    proofs = list(zip(comment["labels"], comment.get("evidence") or (), strict=False))
+    shown = [_shown_in(copy, span, text, proofs) for span in spans] if proofs or not labels else None
+    return _Told([voice_words(copy.text[slice(*span)]) for span in spans], labels, shown, undecided, hand)
+
+
+def _shown_in(copy: Marked, span: tuple[int, int], text: str, proofs: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return the voices whose proof stands, in whole or in part, in this sentence."""
+    own = copy.evidence(*span)
+    shown = set()
+    for name, proof in proofs:
+        place = text.find(proof)
+        while place >= 0:
+            if place < own.end and place + len(proof) > own.start:
+                shown.add(name)
+            place = text.find(proof, place + 1)
+    return frozenset(shown)
+
+
+def _whole(one: _Told) -> _Row:
+    return _Row(one.words, one.labels, frozenset(one.undecided), one.hand)
+
+
+def _by_sentence(one: _Told) -> list[_Row]:
+    """Return a row for each sentence; one that proves nothing of its author's voices is no example against them."""
+    if one.shown is None:
+        return [_whole(one)]
+    return [
+        _Row(words, shown, (one.labels - shown) | frozenset(one.undecided), one.hand)
+        for words, shown in zip(one.sentences, one.shown, strict=True)
+    ]
+
+
+def _fitted(
+    rows: Sequence[_Row], classes: Sequence[str], known: Sequence[str] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the weights fitted to these rows, ready for JSON, and the words they know: those given or the heaviest."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+
+    def fits(matrix: Any) -> list[Any]:
+        return [
+            LogisticRegression(C=VOICE_C, max_iter=3000, class_weight="balanced").fit(
+                matrix,
+                [name in row.voices for row in rows],
+                sample_weight=np.array([float(name not in row.aside) for row in rows]),
+            )
+            for name in classes
+        ]
+
+    words = [row.words for row in rows]
+    if known is None:
+        vectoriser, matrix = vectors(words)
+        # Only the words that say most are kept; what is left is weighed anew, for the length of a text counts.
+        known = heaviest(vectoriser, [one.coef_[0] for one in fits(matrix)])
+    vectoriser, matrix = vectors(words, known)
+    fitted = fits(matrix)
+    return {
+        "words": _listed(vectoriser, [one.coef_[0] for one in fitted]),
+        "intercepts": [round(float(one.intercept_[0]), 4) for one in fitted],
+    }, list(known)
+
+
+def _listed(vectoriser: Any, weights: Sequence[Any]) -> dict[str, list[float]]:
+    """Return for each word its idf, and in turn number and weight of the voices that it says something of."""
+    found: dict[str, list[float]] = {}
+    for n, word in enumerate(vectoriser.get_feature_names_out()):
+        pairs = [(number, round(float(row[n]), 2)) for number, row in enumerate(weights) if abs(row[n]) >= LEAST_WEIGHT]
+        found[str(word)] = [round(float(vectoriser.idf_[n]), 2), *(value for pair in pairs for value in pair)]
+    return found
+
+
+def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]], classes: Sequence[str]) -> dict[str, float]:
+    """Return how far leanings and frames are trusted.
+
+    Args:
+        fresh: comments that no frame was written for, each with weights that were fitted to nothing of the same hand.
+        classes: the voices that were learned.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    rows, right = [], []
+    for comment, model in fresh:
+        findings = findings_in(marked(reading_of(comment["text"]), default_vocabulary()), default_vocabulary())
+        said = {one.type: one.frame.doubt for one in findings.kept}
+        with_frames = model.leanings_of(findings.words)
+        alone = model.leanings_of([findings.words[n] for n in findings.free])
+        for name in classes:
+            leaning = (with_frames if name in said else alone).get(name)
+            if leaning is None:
+                continue
+            said_of_it = [said.get(name) == n for n in range(len(SAID))]
+            rows.append([*leaning[:2], *said_of_it, len(said) > (name in said), name in IMPLIED])
+            right.append(name in comment["labels"])
+    fitted = LogisticRegression(max_iter=3000).fit([[float(one) for one in row] for row in rows], right)
+    names = ("comment", "sentence", *SAID, "others", "implied")
+    trust = {name: round(float(one), 3) for name, one in zip(names, fitted.coef_[0], strict=True)}
+    return {"start": round(float(fitted.intercept_[0]), 3), **trust}
+
+
+def _hands(comments: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return who wrote each comment, as its id says ("h2-017"); where it does not, five parts stand for five hands."""
+    hands = [str(one["id"]).partition("-")[0] for one in comments]
+    if 1 < len(set(hands)) <= MOST_HANDS:
+        return hands
+    return [str(crc32(str(one["id"]).encode()) % PARTS) for one in comments]
+
+
+def words_of_many(written: Sequence[tuple[Hashable, Sequence[str]]]) -> list[list[str]]:
+    """Return the words of each comment without those that fewer than five authors have used."""
+    authors: dict[str, set[Hashable]] = {}
+    for author, words in written:
+        for word in words:
+            authors.setdefault(word, set()).add(author)
+    return [[word for word in words if len(authors[word]) >= FEWEST_AUTHORS] for _, words in written]
+
+
+def voice_f1(voices: VoiceModel, comments: Sequence[Mapping[str, Any]]) -> float:
+    """Return the mean F1 of the types, unknown included, that the tagger reaches with these weights."""
+    given = [
+        {tag.type for tag in tags_of_reading(reading_of(one["text"]), default_vocabulary(), voices)} or {UNKNOWN}
+        for one in comments
+    ]
+    gold = [set(one["labels"]) for one in comments]
+    scores = []
+    for name in sorted(set().union(*gold)):
+        right = sum(name in one and name in other for one, other in zip(gold, given, strict=True))
+        scores.append(2 * right / (sum(name in one for one in gold) + sum(name in one for one in given)))
+    return sum(scores) / len(scores)
