@@ -1,17 +1,20 @@
 """What people correct is an example to learn from, and gives nobody away."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 from test_correcting import DAD, NURSE, chosen_by_author
 
 from forum import Forum
-from plugin.learning_voices import FEWEST_AUTHORS, words_of_many
+from plugin.learning_voices import COMMONEST, FEWEST_AUTHORS, words_of_many
 from plugin.service import Service
 from plugin.store.communities import Community
 from plugin.store.opening import reading
 from plugin.store.tags import corrected_comments
+from webhooks.cli import main
 from webhooks.commands.bench_themes import seconds_for_themes
 
 
@@ -48,3 +51,28 @@ def test_words_of_fewer_than_five_authors_are_not_learned() -> None:
 def test_themes_are_counted_without_opening_comments() -> None:
     """A bound for a small community on a busy machine; `manyvoices bench --themes` gives the figures."""
     assert seconds_for_themes(2_000) < 1
+
+
+def test_words_that_are_used_alike_become_a_family(tmp_path):
+    pytest.importorskip("sklearn")
+    alike = {
+        "nurse": 0, "ward": 0, "matron": 0, "bleep": 0,
+        "budget": 1, "tender": 1, "invoice": 1, "unseen": 1,
+        "tiger": 2, "zebra": 2, "lion": 2,
+    }  # fmt: skip
+    common = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}x 1 1 1" for n in range(COMMONEST)]
+    rows = [f"{word} {' '.join('9' if n == kind else '1' for n in range(3))}" for word, kind in alike.items()]
+    vectors, texts, into = tmp_path / "vectors.txt", tmp_path / "texts.jsonl", tmp_path / "families.txt"
+    vectors.write_text("\n".join([*common, *rows]))
+    texts.write_text(
+        json.dumps({"id": "1", "labels": ["unknown"], "text": "Nurse ward matron; budget tender invoice tiger"})
+    )
+    done = CliRunner().invoke(main, ["families", str(vectors), str(texts), "--into", str(into), "--count", "3"])
+    assert done.exit_code == 0, done.output
+    # Of the animals the texts say too little; "unseen" comes in by its kin.
+    assert into.read_text() == "budget tender invoice unseen\nnurse ward matron bleep\n"
+    vectors.write_text("not a vector\n" * 200)
+    done = CliRunner().invoke(main, ["families", str(vectors), str(texts), "--into", str(into), "--count", "3"])
+    assert done.exit_code == 1
+    assert "vectors.txt is not a list of words and numbers" in done.output
+    assert into.read_text().startswith("budget")

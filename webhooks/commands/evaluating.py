@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from plugin.evaluation import (
     Rate,
     figures_of,
     is_held_out,
-    is_learned_from,
     judge,
     misses_of,
     tags_that_differ,
@@ -31,8 +30,6 @@ from plugin.privacy import LABELS
 from plugin.stakeholders import label_of, lexicon_problems
 from webhooks.commands.goals import answers_in, goals_of, table_of_goals
 from webhooks.commands.tagging import answers_for, labelled_comments
-
-LEAST_GAIN = 0.0
 
 
 @click.command()
@@ -320,114 +317,6 @@ def _answers_at(revision: str, comments: Sequence[Mapping[str, Any]]) -> list[di
     if done.returncode:
         raise click.ClickException(f"The tagger of {revision} does not run: it has no command “tag”.")
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-@click.command()
-@click.argument("training", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--check",
-    "checked",
-    required=True,
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Labelled comments to compare on, as often as needed; only their held-out part is used.",
-)
-@click.option(
-    "--fresh",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="More of them that no frame was written for: they teach how far to trust frames and words, as often as needed.",
-)
-@click.option(
-    "--feedback",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Survey answers of patients and families (CSV): nobody speaks as staff there. Half of them are learned from.",
-)
-@click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Folder to write the weights to.")
-@click.option("--from-corrections", is_flag=True, help="Learn who speaks from the corrections in the database too.")
-def retrain(
-    training: tuple[Path, ...],
-    checked: tuple[Path, ...],
-    fresh: tuple[Path, ...],
-    feedback: Path | None,
-    into: Path | None,
-    from_corrections: bool,
-) -> None:
-    """Fit the learned weights to labelled comments; a model that is not better is refused."""
-    from plugin import learning, learning_voices
-    from plugin.fallback import model_from, model_named
-    from plugin.vocabulary import LEXICON
-    from plugin.voices import default_voices, voices_from
-
-    told, new = (
-        [
-            one
-            for file in files
-            for one in labelled_comments(file, or_urgent=True)
-            if not (is_held_out(str(one["id"])) or one.get("held_out") or one.get("notes") == "unseen")
-        ]
-        for files in (training, fresh)
-    )
-    check = [one for file in checked for one in labelled_comments(file) if is_held_out(str(one["id"]))]
-    if not told or not check:
-        raise click.ClickException("Training needs labelled comments, and the check needs some of its held-out part.")
-    corrected = _corrected() if from_corrections else []
-    answers = [text for text in answers_in(feedback) if is_learned_from(text)] if feedback else []
-    told_of = {
-        "insight": [one for one in (*told, *new) if "insight_kind" in one],
-        "urgent": [one for one in (*told, *new) if isinstance(one.get("urgent"), bool)],
-    }
-    try:
-        weights = {
-            "insight": learning.insight_weights(told_of["insight"]),
-            "voice": learning_voices.voice_weights(
-                [one for one in told if "labels" in one and new],
-                [one for one in new or told if "labels" in one],
-                corrected,
-                answers,
-            ),
-        }
-        if any(one["urgent"] for one in told_of["urgent"]):
-            weights["urgent"] = learning.urgent_weights(told_of["urgent"], answers)
-    except ImportError:
-        raise click.ClickException("Training needs scikit-learn: install manyvoices[train].") from None
-    except ValueError as problem:
-        raise click.ClickException(f"These comments are too few or too alike to learn from ({problem}).") from None
-    present: dict[str, Any] = {
-        "insight": model_named("insight"),
-        "urgent": model_named("urgent"),
-        "voice": default_voices(),
-    }
-    measures: dict[str, tuple[Callable[[Any, list[dict[str, Any]]], float], Callable[[dict[str, Any]], Any]]] = {
-        "insight": (learning.insight_accuracy, model_from),
-        "urgent": (learning.urgent_f2, model_from),
-        "voice": (learning_voices.voice_f1, voices_from),
-    }
-    refused = False
-    for name, content in weights.items():
-        measure, model_of = measures[name]
-        before = measure(present[name], check) if present[name] else 0.0
-        after = measure(model_of(content), check)
-        if before and after <= before + LEAST_GAIN:
-            click.echo(f"{name}: {after:.3f} is not better than {before:.3f}: the present weights stay.")
-            refused = True
-            continue
-        target = (into or LEXICON) / f"{name}_weights.json"
-        target.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
-        click.echo(f"{name}: {after:.3f} instead of {before:.3f}: written to {target.name}.")
-    if refused:
-        raise click.ClickException("Not every new model was better; those were refused.")
-
-
-def _corrected() -> list[dict[str, Any]]:
-    from plugin.store.opening import reading
-    from plugin.store.tags import corrected_comments
-    from webhooks.commands.starting import database, settings
-
-    with database(settings()) as db, reading(db) as conn:
-        found = corrected_comments(conn)
-    click.echo(f"Corrected by people, and here to learn from: {len(found)}.")
-    return found
 
 
 @click.group()
