@@ -88,9 +88,10 @@ _POSTCODE = re.compile(
 SURELY_A_POSTCODE = 6
 _ORDINAL = re.compile(r"\d(?:st|nd|rd|th)$", re.I)
 
-# HMRC, National Insurance Manual NIM39110: letters never used, prefixes never given out.
+# HMRC, National Insurance Manual NIM39110: letters never used, prefixes never given out. QQ is what HMRC's own examples
+# begin with: who shows us such a number may have meant one.
 _NINO = re.compile(
-    r"(?<!\w)(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
+    r"(?<!\w)(?:QQ|(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z])"
     r"(?:[ -]{0,2}\d){6}[ -]{0,2}[A-D](?!\w)",
     re.I,
 )
@@ -118,12 +119,23 @@ _HONORIFIC = re.compile(
 _NAMED = re.compile(
     r"\b(?i:name is|name's|name was|names are|named|called|full name(?: is| was)?(?: \()?|message for|ask for|"
     r"thanks? to|thank|contact|known as|signed|spoke to|speak to|speak with|care of|lad called|patient|resident|client|"
-    rf"son|daughter|husband|wife|mother|father|brother|sister|mum|dad)(?:,|:| \()? ({_WORD} (?:{_WORD}[ ])?{_WORD})"
+    r"ring|e-?mail|son|daughter|husband|wife|mother|father|brother|sister|mum|dad|uncle|aunt|auntie|cousin|nephew|niece|"
+    r"grandad|granny|nan|grandmother|grandfather|partner|neighbour|friend)"
+    rf"(?:,|:| \()? ({_WORD} (?:{_WORD}[ ])?{_WORD})"
 )
 _OWN_NAME = re.compile(
     rf"\b(?i:my name is|my name's|my full name is) ({_WORD}(?: {_WORD}){{0,2}})"
     rf"|(?:^|[\n.!?] )(?:Hi,? |Hello,? )?(?:I'm|I’m|I am|This is) ({_WORD} {_WORD})(?=[,.] (?:I|and|from|a|an|the)\b)"
 )
+# "Our son Tadhg", "my Auntie Pearl".
+_KIN_BY_NAME = re.compile(
+    r"(?:\b(?i:my|our|his|her)(?: (?:late|little|eldest|youngest|older|younger|dear|poor))? "
+    r"(?:son|daughter|husband|wife|brother|sister|nephew|niece|cousin|grandson|granddaughter|uncle|aunt) "
+    r"|(?<!\w)(?P<title>Uncle|Aunt|Auntie|Aunty|Nanny|Granny) |\b(?i:my|our) (?:auntie|aunty|nanny|granny) )"
+    rf"(?P<name>{_WORD})(?![\w’'])"
+)
+# "HOLLOWAY-PIKE, Tansy": as wristbands and letters have it.
+_SURNAME_FIRST = re.compile(r"(?<!\w)[A-Z]{3,}(?:[-'’ ][A-Z]{2,})*, [A-Z][a-z]+(?: [A-Z][a-z]+)?(?!\w)")
 # "Kind regards, / Margaret Oduya" at the end.
 _SIGNED = re.compile(
     rf"(?:^|[\n.!?,]) ?(?i:(?:kind |best |warm |many )?(?:regards|wishes|thanks)|yours(?: sincerely)?|love|from)"
@@ -249,7 +261,18 @@ _BIRTH_WORD = re.compile(r"b(?:orn|irth)|d\.? ?o\.? ?b", re.I)
 def _dates_of_birth(text: str) -> list[PersonalData]:
     if not _BIRTH_WORD.search(text):
         return []
-    return [PersonalData("date_of_birth", *match.span(1)) for match in _BIRTH.finditer(text)]
+    spans = [match.span(1) for match in _BIRTH.finditer(text)]
+    # "The date of birth on the wristband was 04/11/1952. Mine is ...": dates soon after the word or another.
+    told = [match.end() for match in _BIRTH_WORD.finditer(text)] + [end for _, end in spans]
+    for match in _FULL_DATE.finditer(text):
+        if any(0 <= match.start() - end <= FARTHEST_BIRTH for end in told):
+            spans.append(match.span())
+            told.append(match.end())
+    return [PersonalData("date_of_birth", *span) for span in spans]
+
+
+FARTHEST_BIRTH = 50
+_FULL_DATE = re.compile(r"(?<![\d/.-])\d{1,2}[/.-]\d{1,2}[/.-](?:19|20)\d{2}(?![\d/-])")
 
 
 def _postcodes(text: str) -> list[PersonalData]:
@@ -293,6 +316,12 @@ def _names(text: str) -> list[PersonalData]:
         found += [match.span(1) for match in _NAMED.finditer(text) if _is_name(match.group(1).split())]
         found += [match.span(1) for match in _SIGNED.finditer(text) if _is_name(match.group(1).split())]
         found += [match.span() for match in _DOUBLE_BARRELLED.finditer(text) if _is_name(match.group().split())]
+    found += [
+        (match.start("title") if match["title"] else match.start("name"), match.end("name"))
+        for match in _KIN_BY_NAME.finditer(text)
+        if _is_name([match["name"]])
+    ]
+    found += [match.span() for match in _SURNAME_FIRST.finditer(text) if _is_name(match.group().title().split())]
     return [PersonalData("name", *span) for span in found]
 
 
