@@ -4,13 +4,14 @@ Like `learning.py` it is never imported by the service.
 """
 
 import re
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
-from plugin.learning import heaviest, vectors
+from plugin.learning import FEWEST_DOCUMENTS, vectors
 from plugin.marking import Marked, marked
 from plugin.model import UNKNOWN
 from plugin.reading import reading_of
@@ -22,6 +23,8 @@ from plugin.voices import IMPLIED, SAID, VoiceModel, sentences_in, voice_words, 
 # Chosen by cross-validation, hand by hand, on comments that no figure is reported on.
 VOICE_C = 10.0
 LEAST_WEIGHT = 0.2
+# Who answers a survey is a patient or somebody close to one and does not say which: a weak example of nobody's.
+SHARE_OF_AN_ANSWER = 0.1
 MOST_HANDS = 20
 PARTS = 5
 # A voice is only named above this probability; see docs/tagging.md for the trade.
@@ -51,39 +54,41 @@ def voice_weights(
     told += [_told(one) for one in comments]
     words = words_of_many([(one["author"], _told(one).words) for one in corrected])
     told += [_Told([its], frozenset(one["labels"])) for its, one in zip(words, corrected, strict=True)]
-    # A survey answer does not say whether a patient or somebody close to one wrote it.
-    told += [_told({"text": text, "labels": ()}, undecided=IMPLIED) for text in answers]
+    said = Counter(word for one in told for word in set(one.words))
+    known = sorted(word for word, comments_with_it in said.items() if comments_with_it >= FEWEST_DOCUMENTS)
+    told += [_told({"text": text, "labels": [UNKNOWN]}, share=SHARE_OF_AN_ANSWER) for text in answers]
+    rows = {
+        "comment": [row for one in told for row in _whole(one)],
+        "sentence": [row for one in told for row in _by_sentence(one)],
+    }
     # Of a voice that nobody has in these comments nothing can be learned.
-    classes = [name for name in all_types() if any(name in one.labels for one in told)]
-    rows = {"comment": [_whole(one) for one in told], "sentence": [row for one in told for row in _by_sentence(one)]}
-    weights: dict[str, Any] = {"classes": classes}
-    known = {}
-    for part, its in rows.items():
-        weights[part], known[part] = _fitted(its, classes)
+    classes = [name for name in (*all_types(), UNKNOWN) if any(name in one.labels for one in told)]
     # These lean, and do not know yet how far to trust their leanings.
-    leanings: dict[str, VoiceModel] = {}
+    leaning: dict[str, VoiceModel] = {}
     for hand in {one.hand for one in told if one.hand}:
-        parts = {
-            part: _fitted([row for row in its if row.hand != hand], classes, known[part])[0]
-            for part, its in rows.items()
-        }
-        leanings[hand] = voices_from({"classes": classes, **parts, "trust": {}, "threshold": 0.0, "least": 0.0})
-    pairs = [(comment, leanings[one.hand]) for comment, one in zip(fresh, told, strict=False)]
-    return {**weights, "trust": _trust(pairs, classes), "threshold": VOICE_THRESHOLD, "least": VOICE_LEAST}
+        others = {part: [row for row in its if row.hand != hand] for part, its in rows.items()}
+        leaning[hand] = voices_from({**_fitted(others, classes, known), "trust": {}, "threshold": 0.0, "least": 0.0})
+    pairs = [(comment, leaning[one.hand]) for comment, one in zip(fresh, told, strict=False)]
+    return {
+        **_fitted(rows, classes, known),
+        "trust": _trust(pairs),
+        "threshold": VOICE_THRESHOLD,
+        "least": VOICE_LEAST,
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
     """A comment to learn from: the words of its sentences, its voices, and which of them each sentence gives away.
 
-    Where nobody has marked the sentences `shown` is None. Of the voices in `undecided` nothing is known. `hand` is set
-    for fresh comments alone.
+    Where nobody has marked the sentences `shown` is None. It counts as much as `share` of a comment. `hand` is set for
+    fresh comments alone.
     """
 
     sentences: Sequence[Sequence[str]]
     labels: frozenset[str]
     shown: Sequence[frozenset[str]] | None = None
-    undecided: tuple[str, ...] = ()
+    share: float = 1.0
     hand: str = ""
 
     @property
@@ -91,24 +96,23 @@ class _Told:
         return [word for words in self.sentences for word in words]
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One example: its words, the voices it is of, and those it is no example for or against."""
+class _Row(NamedTuple):
+    """One example of one voice, and how much it counts."""
 
     words: Sequence[str]
-    voices: frozenset[str]
-    aside: frozenset[str]
+    voice: str
+    share: float
     hand: str
 
 
-def _told(comment: Mapping[str, Any], hand: str = "", undecided: tuple[str, ...] = ()) -> _Told:
+def _told(comment: Mapping[str, Any], hand: str = "", share: float = 1.0) -> _Told:
     text = comment["text"]
     copy = marked(reading_of(text), default_vocabulary())
     spans = sentences_in(copy.text)
-    labels = frozenset(comment["labels"]) - {UNKNOWN}
+    labels = frozenset(comment["labels"])
     proofs = list(zip(comment["labels"], comment.get("evidence") or (), strict=False))
-    shown = [_shown_in(copy, span, text, proofs) for span in spans] if proofs or not labels else None
-    return _Told([voice_words(copy.text[slice(*span)]) for span in spans], labels, shown, undecided, hand)
+    shown = [_shown_in(copy, span, text, proofs) for span in spans] if proofs or labels == {UNKNOWN} else None
+    return _Told([voice_words(copy.text[slice(*span)]) for span in spans], labels, shown, share, hand)
 
 
 def _shown_in(copy: Marked, span: tuple[int, int], text: str, proofs: Iterable[tuple[str, str]]) -> frozenset[str]:
@@ -124,65 +128,50 @@ def _shown_in(copy: Marked, span: tuple[int, int], text: str, proofs: Iterable[t
     return frozenset(shown)
 
 
-def _whole(one: _Told) -> _Row:
-    return _Row(one.words, one.labels, frozenset(one.undecided), one.hand)
+def _whole(one: _Told) -> list[_Row]:
+    return [_Row(one.words, voice, one.share / len(one.labels), one.hand) for voice in sorted(one.labels)]
 
 
 def _by_sentence(one: _Told) -> list[_Row]:
-    """Return a row for each sentence; one that proves nothing of its author's voices is no example against them."""
+    """Return a row for each voice of each sentence; a sentence that gives none away is nobody's."""
     if one.shown is None:
-        return [_whole(one)]
+        return _whole(one)
     return [
-        _Row(words, shown, (one.labels - shown) | frozenset(one.undecided), one.hand)
+        _Row(words, voice, one.share / max(1, len(shown)), one.hand)
         for words, shown in zip(one.sentences, one.shown, strict=True)
+        for voice in sorted(shown) or [UNKNOWN]
     ]
 
 
-def _fitted(
-    rows: Sequence[_Row], classes: Sequence[str], known: Sequence[str] | None = None
-) -> tuple[dict[str, Any], list[str]]:
-    """Return the weights fitted to these rows, ready for JSON, and the words they know: those given or the heaviest."""
-    import numpy as np
+def _fitted(rows: Mapping[str, Sequence[_Row]], classes: Sequence[str], known: Sequence[str]) -> dict[str, Any]:
+    """Return the weights of two regressions over all voices, one of comments and one of sentences, ready for JSON."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-    def fits(matrix: Any) -> list[Any]:
-        return [
-            LogisticRegression(C=VOICE_C, max_iter=3000, class_weight="balanced").fit(
-                matrix,
-                [name in row.voices for row in rows],
-                sample_weight=np.array([float(name not in row.aside) for row in rows]),
-            )
-            for name in classes
-        ]
-
-    words = [row.words for row in rows]
-    if known is None:
-        vectoriser, matrix = vectors(words)
-        # Only the words that say most are kept; what is left is weighed anew, for the length of a text counts.
-        known = heaviest(vectoriser, [one.coef_[0] for one in fits(matrix)])
-    vectoriser, matrix = vectors(words, known)
-    fitted = fits(matrix)
-    return {
-        "words": _listed(vectoriser, [one.coef_[0] for one in fitted]),
-        "intercepts": [round(float(one.intercept_[0]), 4) for one in fitted],
-    }, list(known)
+    words, intercepts = [], {}
+    for part, its in rows.items():
+        vectoriser, matrix = vectors([row.words for row in its], known)
+        fitted = LogisticRegression(C=VOICE_C, max_iter=1000, class_weight="balanced").fit(
+            matrix, [row.voice for row in its], sample_weight=[row.share for row in its]
+        )
+        order = [list(fitted.classes_).index(name) for name in classes]
+        intercepts[part] = [round(float(fitted.intercept_[n]), 4) for n in order]
+        words += [(part, word, entry) for word, entry in _listed(vectoriser, fitted.coef_[order])]
+    return {"classes": list(classes), "intercepts": intercepts, "words": words}
 
 
-def _listed(vectoriser: Any, weights: Sequence[Any]) -> dict[str, list[float]]:
-    """Return for each word its idf, and in turn number and weight of the voices that it says something of."""
-    found: dict[str, list[float]] = {}
+def _listed(vectoriser: Any, weights: Any) -> Iterator[tuple[str, list[float]]]:
+    """Yield each word with its idf, and in turn number and weight of the voices that it says something of."""
     for n, word in enumerate(vectoriser.get_feature_names_out()):
         pairs = [(number, round(float(row[n]), 2)) for number, row in enumerate(weights) if abs(row[n]) >= LEAST_WEIGHT]
-        found[str(word)] = [round(float(vectoriser.idf_[n]), 2), *(value for pair in pairs for value in pair)]
-    return found
+        if pairs:
+            yield str(word), [round(float(vectoriser.idf_[n]), 2), *(value for pair in pairs for value in pair)]
 
 
-def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]], classes: Sequence[str]) -> dict[str, float]:
+def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]]) -> dict[str, float]:
     """Return how far leanings and frames are trusted.
 
     Args:
         fresh: comments that no frame was written for, each with weights that were fitted to nothing of the same hand.
-        classes: the voices that were learned.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -192,7 +181,7 @@ def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]], classes: Seque
         said = {one.type: one.frame.doubt for one in findings.kept}
         with_frames = model.leanings_of(findings.words)
         alone = model.leanings_of([findings.words[n] for n in findings.free])
-        for name in classes:
+        for name in all_types():
             leaning = (with_frames if name in said else alone).get(name)
             if leaning is None:
                 continue

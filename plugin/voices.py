@@ -7,13 +7,15 @@ counts beside them; how far each is trusted was learned too.
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from plugin.fallback import WordWeights
+from plugin.model import UNKNOWN
 from plugin.vocabulary import LEXICON
 
 
@@ -53,10 +55,12 @@ class VoiceModel:
         """Return how far the `voice_words` of some sentences lean towards each voice; empty for no sentence."""
         if not sentences:
             return {}
-        whole = self.comment.leanings(chain.from_iterable(sentences))
-        each = [self.sentence.leanings(words) for words in sentences]
+        whole = _odds(self.comment.leanings(chain.from_iterable(sentences)))
+        each = [_odds(self.sentence.leanings(words)) for words in sentences]
         leanings = {}
         for n, name in enumerate(self.classes):
+            if name == UNKNOWN:
+                continue
             best, at = max((one[n], -number) for number, one in enumerate(each))
             leanings[name] = Leaning(whole[n], best, -at)
         return leanings
@@ -83,20 +87,35 @@ class VoiceModel:
         return 1 / (1 + math.exp(-max(min(odds, 500.0), -500.0)))
 
 
+def _odds(weights: Sequence[float]) -> list[float]:
+    """Return the log-odds of each class against all others, of which one must hold."""
+    highest = max(weights)
+    powers = [math.exp(one - highest) for one in weights]
+    total = sum(powers)
+    return [math.log(max(power, TINY) / max(total - power, TINY)) for power in powers]
+
+
+# No voice is surer than one in a thousand million.
+TINY = 1e-9
+
 SAID = ("said", "weak", "faint")
 # People imply that they are these and seldom say so.
 IMPLIED = ("carer", "patient")
 
 
 def voices_from(content: Mapping[str, Any]) -> VoiceModel:
-    """Return the voice model that a parsed JSON file describes."""
-    comment, sentence = (
-        WordWeights(content[part]["words"], content[part]["intercepts"]) for part in ("comment", "sentence")
-    )
+    """Return the voice model of what `voice_weights` of `learning_voices.py` returns.
+
+    Its words may be any iterable: those of the comments first, then those of the sentences.
+    """
+    parts = {
+        part: WordWeights(((word, entry) for _, word, entry in words), content["intercepts"][part])
+        for part, words in groupby(content["words"], key=itemgetter(0))
+    }
     return VoiceModel(
         classes=tuple(content["classes"]),
-        comment=comment,
-        sentence=sentence,
+        comment=parts["comment"],
+        sentence=parts["sentence"],
         trust=content["trust"],
         threshold=content["threshold"],
         least=content["least"],
@@ -106,8 +125,22 @@ def voices_from(content: Mapping[str, Any]) -> VoiceModel:
 @cache
 def default_voices() -> VoiceModel | None:
     """Return the voice model that comes with the program, or None before the first training."""
-    path = LEXICON / "voice_weights.json"
-    return voices_from(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+    if not VOICE_WEIGHTS.exists():
+        return None
+    with VOICE_WEIGHTS.open(encoding="utf-8") as lines:
+        return voices_from({**json.loads(next(lines)), "words": map(json.loads, lines)})
+
+
+# One line of JSON for the model, and one for each word: what it is for, itself, and its entry for `WordWeights`.
+# Read line by line, for the lists of a whole file would fill the memory.
+VOICE_WEIGHTS = LEXICON / "voice_weights.jsonl"
+
+
+def as_lines(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of the file that `default_voices` reads."""
+    head = {name: value for name, value in content.items() if name != "words"}
+    for one in (head, *content["words"]):
+        yield json.dumps(one, ensure_ascii=False, separators=(",", ":"))
 
 
 @cache

@@ -144,7 +144,7 @@ def test_learned_weights_score_as_scikit_learn_does():
         word: [vectoriser.idf_[n], 0, fits[0].coef_[0][n], 1, fits[1].coef_[0][n]]
         for word, n in vectoriser.vocabulary_.items()
     }
-    weights = WordWeights(words, [one.intercept_[0] for one in fits])
+    weights = WordWeights(words.items(), [one.intercept_[0] for one in fits])
     for text in (*texts, "we thank the family, the family", "nothing known here"):
         theirs = [one.decision_function(vectoriser.transform([text]))[0] for one in fits]
         assert weights.leanings(vectoriser.build_analyzer()(text)) == pytest.approx(theirs, abs=1e-4)

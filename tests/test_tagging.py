@@ -17,6 +17,7 @@ from plugin.marking import marked
 from plugin.reading import reading_of
 from plugin.tagging import tags_in
 from plugin.vocabulary import default_vocabulary
+from plugin.voices import default_voices
 from webhooks.commands.goals import HOSTILE
 from webhooks.commands.tagging import tag
 
@@ -476,7 +477,7 @@ def test_whoever_implies_it_is_heard_with_the_sentence_that_tells():
     assert (tag.type, tag.evidence.text[:18]) == ("patient", "They discharged me")
     (learned,) = tags_in("I turn up unannounced at care homes with a notebook and look at the kitchen.")
     assert (learned.type, learned.frame) == ("regulator_policy", "learned")
-    assert learned.confidence >= 0.6
+    assert learned.confidence >= default_voices().threshold
     (learned,) = tags_in("Good piece.\nNineteen hours on a chair with a drip stand and my name spelt wrong.")
     assert (learned.type, learned.evidence.text[:14]) == ("patient", "Nineteen hours")
     assert not tags_in("Inspectors should turn up unannounced at care homes and look at the kitchen.")

@@ -50,7 +50,7 @@ def retrain(
     from plugin import learning, learning_voices
     from plugin.fallback import model_from, model_named
     from plugin.vocabulary import LEXICON
-    from plugin.voices import default_voices, voices_from
+    from plugin.voices import VOICE_WEIGHTS, as_lines, default_voices, voices_from
 
     told, new = (
         [
@@ -105,8 +105,9 @@ def retrain(
             click.echo(f"{name}: {after:.3f} is not better than {before:.3f}: the present weights stay.")
             refused = True
             continue
-        target = (into or LEXICON) / f"{name}_weights.json"
-        target.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+        target = (into or LEXICON) / (VOICE_WEIGHTS.name if name == "voice" else f"{name}_weights.json")
+        lines = as_lines(content) if name == "voice" else [json.dumps(content, ensure_ascii=False)]
+        target.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         click.echo(f"{name}: {after:.3f} instead of {before:.3f}: written to {target.name}.")
     if refused:
         raise click.ClickException("Not every new model was better; those were refused.")
