@@ -7,27 +7,26 @@ A word counts once, however often it is said. tests/test_evaluation.py compares 
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import repeat
+from struct import Struct
 from typing import Any
 
 from plugin.vocabulary import LEXICON
 
 # All weights of a word, and above them the square of its idf, are the fields of one whole number. To weigh a text is
-# then to add up numbers, which Python does many times faster than it walks through lists. A field holds the sum of a
-# comment of 100 kB without spilling over; above the last there is room for any sum.
-FIELD_BITS = 36
-SCALE = 1 << 14
-_FIELD = (1 << FIELD_BITS) - 1
-_SIGN = 1 << (FIELD_BITS - 1)
+# then to add up numbers, which Python does many times faster than it walks through lists. The weights of all words
+# together do not spill over a field; a negative field takes one from the next, which is nothing at this scale.
+FIELD_BITS = 32
+SCALE = 1 << 12
 
 
 class WordWeights:
     """One logistic regression over the words of a text for each of some classes."""
 
-    __slots__ = ("_intercepts", "_packed")
+    __slots__ = ("_fields", "_intercepts", "_packed")
 
     def __init__(self, words: Iterable[tuple[str, Sequence[float]]], intercepts: Sequence[float]) -> None:
         """Pack the weights.
@@ -38,14 +37,15 @@ class WordWeights:
             intercepts: of each class.
         """
         self._intercepts = tuple(intercepts)
+        self._fields = Struct(f"<{len(self._intercepts)}iq")
         squares = FIELD_BITS * len(self._intercepts)
         self._packed = {sys.intern(word): _packed(entry, squares) for word, entry in words}
 
     def leanings(self, words: Iterable[str]) -> list[float]:
         """Return the log-odds of each class, in their order, by these words alone."""
         total = sum(map(self._packed.get, set(words), repeat(0)))
-        *sums, squares = _fields(total, len(self._intercepts))
-        length = math.sqrt(squares) or 1.0
+        *sums, squares = self._fields.unpack(total.to_bytes(self._fields.size, "little", signed=True))
+        length = math.sqrt(squares * SCALE) or 1.0
         return [start + one / length for start, one in zip(self._intercepts, sums, strict=True)]
 
 
@@ -55,17 +55,6 @@ def _packed(entry: Sequence[float], place_of_squares: int) -> int:
     for n in range(1, len(entry), 2):
         number += round(idf * entry[n + 1] * SCALE) << (FIELD_BITS * int(entry[n]))
     return number
-
-
-def _fields(number: int, count: int) -> Iterator[float]:
-    """Yield the sums of `count` fields and what stands above them."""
-    for _ in range(count):
-        field = number & _FIELD
-        if field & _SIGN:
-            field -= _FIELD + 1
-        yield field / SCALE
-        number = (number - field) >> FIELD_BITS
-    yield number / SCALE
 
 
 @dataclass(frozen=True, slots=True)

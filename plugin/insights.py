@@ -20,6 +20,8 @@ from plugin.reading import Reading, reading_of
 from plugin.vocabulary import lexicon_file
 
 THRESHOLD = 0.5
+# So few words in which no feature is seen are how people introduce themselves; an editor could point at nothing.
+FEW_WORDS = 8
 MOST_EVIDENCE = 3
 URGENT_FROM = 3
 # Where the rules find something urgent, the words need lean so little that way.
@@ -213,10 +215,11 @@ def words_of(reading: Reading) -> list[str]:
 
 
 def _score(reading: Reading, found: _Found) -> float:
+    words, shares = words_of(reading), _shares(found)
+    if len(words) <= FEW_WORDS and not shares:
+        return 0.0
     model = model_named("insight")
-    if model is None:
-        return _unlearned_score(found)
-    return model.probability(words_of(reading), _shares(found))
+    return _unlearned_score(found) if model is None else model.probability(words, shares)
 
 
 def _unlearned_score(found: _Found) -> float:

@@ -58,11 +58,10 @@ class VoiceModel:
         whole = _odds(self.comment.leanings(chain.from_iterable(sentences)))
         each = [_odds(self.sentence.leanings(words)) for words in sentences]
         leanings = {}
-        for n, name in enumerate(self.classes):
-            if name == UNKNOWN:
-                continue
-            best, at = max((one[n], -number) for number, one in enumerate(each))
-            leanings[name] = Leaning(whole[n], best, -at)
+        for name, odds, column in zip(self.classes, whole, zip(*each, strict=True), strict=True):
+            if name != UNKNOWN:
+                best = max(column)
+                leanings[name] = Leaning(odds, best, column.index(best))
         return leanings
 
     def likely(self, name: str, leaning: Leaning, doubt: int | None, *, others: bool) -> float:

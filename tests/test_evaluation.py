@@ -147,7 +147,7 @@ def test_learned_weights_score_as_scikit_learn_does():
     weights = WordWeights(words.items(), [one.intercept_[0] for one in fits])
     for text in (*texts, "we thank the family, the family", "nothing known here"):
         theirs = [one.decision_function(vectoriser.transform([text]))[0] for one in fits]
-        assert weights.leanings(vectoriser.build_analyzer()(text)) == pytest.approx(theirs, abs=1e-4)
+        assert weights.leanings(vectoriser.build_analyzer()(text)) == pytest.approx(theirs, abs=1e-3)
 
 
 def test_what_was_learned_tells_an_insight_from_thanks():

@@ -26,6 +26,7 @@ def test_a_short_true_thing_is_an_insight(text):
     [
         "",
         "Thank you for this.",
+        "I care for my dad at home.",
         "Is there a recording of the webinar?",
         "Boost your team with our course! Use code SAFE20 at checkout.",
         "What a thoughtful piece. " * 12 + "I look forward to the next one.",
