@@ -251,7 +251,7 @@ def _precision_at(results: Sequence[Judged]) -> list[tuple[float, float, float]]
     """Return (confidence, coverage of comments with a role, precision of tags) for rising confidence."""
     known = sum(bool(one.gold) for one in results) or 1
     rows = []
-    for bound in (0.0, 0.8, 0.85, 0.88, 0.9, 0.92, 0.95):
+    for bound in (0.0, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95):
         kept = [(one, [tag for tag in one.heard.tags if tag.confidence >= bound]) for one in results]
         tags = [(tag.type in one.gold) for one, some in kept for tag in some]
         covered = sum(bool(some) for one, some in kept if one.gold) / known

@@ -5,7 +5,7 @@ Like `learning.py` it is never imported by the service.
 
 import re
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -39,6 +39,7 @@ def voice_weights(
     fresh: Sequence[Mapping[str, Any]],
     corrected: Sequence[Mapping[str, Any]] = (),
     answers: Sequence[str] = (),
+    watch: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> dict[str, Any]:
     """Return the learned weights for who speaks, ready for JSON.
 
@@ -49,6 +50,7 @@ def voice_weights(
         corrected: comments whose tags a person has decided, with `text`, `labels` and `author`. Of their words only
             those that five authors or more have used are learned.
         answers: survey answers of patients and families: examples of comments in which nobody speaks as staff.
+        watch: gives back the names of the hands one by one while each is left out in turn, to show how far it is.
     """
     told = [_told(one, hand) for one, hand in zip(fresh, _hands(fresh), strict=True)]
     told += [_told(one) for one in comments]
@@ -65,7 +67,7 @@ def voice_weights(
     classes = [name for name in (*all_types(), UNKNOWN) if any(name in one.labels for one in told)]
     # These lean, and do not know yet how far to trust their leanings.
     leaning: dict[str, VoiceModel] = {}
-    for hand in {one.hand for one in told if one.hand}:
+    for hand in watch(sorted({one.hand for one in told if one.hand})):
         others = {part: [row for row in its if row.hand != hand] for part, its in rows.items()}
         leaning[hand] = voices_from({**_fitted(others, classes, known), "trust": {}, "threshold": 0.0, "least": 0.0})
     pairs = [(comment, leaning[one.hand]) for comment, one in zip(fresh, told, strict=False)]

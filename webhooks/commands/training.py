@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ def retrain(
                 [one for one in new or told if "labels" in one],
                 corrected,
                 answers,
+                _watched,
             ),
         }
         if any(one["urgent"] for one in told_of["urgent"]):
@@ -111,6 +112,12 @@ def retrain(
         click.echo(f"{name}: {after:.3f} instead of {before:.3f}: written to {target.name}.")
     if refused:
         raise click.ClickException("Not every new model was better; those were refused.")
+
+
+def _watched(hands: Sequence[str]) -> Iterable[str]:
+    from tqdm import tqdm
+
+    return tqdm(hands, desc="Learning voices", unit="hand", disable=None, leave=False)
 
 
 def _corrected() -> list[dict[str, Any]]:
