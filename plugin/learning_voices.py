@@ -181,8 +181,9 @@ def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]]) -> dict[str, f
     for comment, model in fresh:
         findings = findings_in(marked(reading_of(comment["text"]), default_vocabulary()), default_vocabulary())
         said = {one.type: one.frame.doubt for one in findings.kept}
-        with_frames = model.leanings_of(findings.words)
-        alone = model.leanings_of([findings.words[n] for n in findings.free])
+        each = [model.odds_in(words) for words in findings.words]
+        with_frames = model.leanings_of(findings.words, each)
+        alone = model.leanings_of([findings.words[n] for n in findings.free], [each[n] for n in findings.free])
         for name in all_types():
             leaning = (with_frames if name in said else alone).get(name)
             if leaning is None:

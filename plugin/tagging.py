@@ -106,8 +106,9 @@ def _weighed_with(voices: VoiceModel, copy: Marked, findings: Findings) -> tuple
     What a strong frame found stays. A weak finding needs words that lean its way, and words alone may name a voice
     where they lean far enough, unless the author denied it.
     """
-    kept = findings.kept
-    leanings = voices.leanings_of(findings.words) if kept else {}
+    kept, free = findings.kept, findings.free
+    each = [voices.odds_in(words) for words in findings.words] if kept or free else []
+    leanings = voices.leanings_of(findings.words, each) if kept else {}
     tags = []
     for one in kept:
         leaning = leanings.get(one.type, UNHEARD)
@@ -115,8 +116,8 @@ def _weighed_with(voices: VoiceModel, copy: Marked, findings: Findings) -> tuple
         if not one.frame.doubt or likely >= voices.least:
             tags.append(_tag(copy, one, (one.confidence + likely) / 2))
     odds = {
-        name: (voices.likely(name, leaning, None, others=bool(kept)), findings.free[leaning.at])
-        for name, leaning in voices.leanings_of([findings.words[n] for n in findings.free]).items()
+        name: (voices.likely(name, leaning, None, others=bool(kept)), free[leaning.at])
+        for name, leaning in voices.leanings_of([findings.words[n] for n in free], [each[n] for n in free]).items()
         if name not in findings.settled
     }
     for name in sorted(odds, key=lambda name: -odds[name][0]):

@@ -51,12 +51,20 @@ class VoiceModel:
     threshold: float
     least: float
 
-    def leanings_of(self, sentences: Sequence[Sequence[str]]) -> dict[str, Leaning]:
-        """Return how far the `voice_words` of some sentences lean towards each voice; empty for no sentence."""
+    def odds_in(self, words: Sequence[str]) -> list[float]:
+        """Return the log-odds of each class by the `voice_words` of one sentence."""
+        return _odds(self.sentence.leanings(words))
+
+    def leanings_of(self, sentences: Sequence[Sequence[str]], each: Sequence[Sequence[float]]) -> dict[str, Leaning]:
+        """Return how far some sentences lean towards each voice; empty for no sentence.
+
+        Args:
+            sentences: the `voice_words` of each.
+            each: what `odds_in` returns of each.
+        """
         if not sentences:
             return {}
         whole = _odds(self.comment.leanings(chain.from_iterable(sentences)))
-        each = [_odds(self.sentence.leanings(words)) for words in sentences]
         leanings = {}
         for name, odds, column in zip(self.classes, whole, zip(*each, strict=True), strict=True):
             if name != UNKNOWN:
