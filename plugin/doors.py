@@ -21,6 +21,8 @@ NeedKind = Literal["crisis", "danger", "safeguarding", "incident", "complaint"]
 # In the order in which doors are shown: urgent help stands first.
 KINDS: tuple[NeedKind, ...] = get_args(NeedKind)
 URGENT: frozenset[NeedKind] = frozenset(("crisis", "danger"))
+# Beside one of these nobody needs to be shown more help because of their words alone.
+HELPED = URGENT | {"safeguarding"}
 
 MOST_EVIDENCE = 5
 # Of a very long text its beginning and its end are heard: a crisis stands at the end of many a long story.
@@ -171,9 +173,9 @@ def _heard(reading: Reading) -> Iterator[tuple[NeedKind, Evidence]]:
     story = _Story(reading)
     heard = False
     for kind, (start, end) in story.needs():
-        heard = True
+        heard = heard or kind in HELPED
         yield kind, reading.evidence(start, end)
-    # Whoever the moderators are told of by the words alone is shown urgent help, if nothing else is.
+    # Whoever the moderators are told of by the words alone is shown urgent help, if no other help is shown.
     if not heard:
         for one in urgency_of_reading(reading).evidence:
             yield "danger", one

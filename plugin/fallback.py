@@ -1,7 +1,8 @@
 """Score words with weights that were learned offline: no library, no pickle, one dict look-up a word.
 
-The weights are those of logistic regressions over TF-IDF (scikit-learn, see `learning.py`), written as JSON.
-A word counts once, however often it is said. tests/test_evaluation.py compares the numbers with scikit-learn's.
+The weights are those of logistic regressions (scikit-learn, see `learning.py`), written as JSON. A word counts once,
+however often it is said, and the more words a text has the less each of them counts. tests/test_evaluation.py compares
+the numbers with scikit-learn's.
 """
 
 import json
@@ -16,9 +17,9 @@ from typing import Any
 
 from plugin.vocabulary import LEXICON
 
-# All weights of a word, and above them the square of its idf, are the fields of one whole number. To weigh a text is
-# then to add up numbers, which Python does many times faster than it walks through lists. The weights of all words
-# together do not spill over a field; a negative field takes one from the next, which is nothing at this scale.
+# All weights of a word are the fields of one whole number. To weigh a text is then to add up numbers, which Python does
+# many times faster than it walks through lists. The weights of all words together do not spill over a field; a negative
+# field takes one from the next, which is nothing at this scale.
 FIELD_BITS = 32
 SCALE = 1 << 12
 
@@ -32,29 +33,25 @@ class WordWeights:
         """Pack the weights.
 
         Args:
-            words: each word with its idf, and then in turn the number of a class and the weight there; a class that is
-                not listed has none.
+            words: each word with, in turn, the number of a class and the weight there; a class that is not listed has
+                none.
             intercepts: of each class.
         """
         self._intercepts = tuple(intercepts)
-        self._fields = Struct(f"<{len(self._intercepts)}iq")
-        squares = FIELD_BITS * len(self._intercepts)
-        self._packed = {sys.intern(word): _packed(entry, squares) for word, entry in words}
+        self._fields = Struct(f"<{len(self._intercepts)}i")
+        self._packed = {sys.intern(word): _packed(entry) for word, entry in words}
 
     def leanings(self, words: Iterable[str]) -> list[float]:
         """Return the log-odds of each class, in their order, by these words alone."""
-        total = sum(map(self._packed.get, set(words), repeat(0)))
-        *sums, squares = self._fields.unpack(total.to_bytes(self._fields.size, "little", signed=True))
-        length = math.sqrt(squares * SCALE) or 1.0
+        said = set(words)
+        total = sum(map(self._packed.get, said, repeat(0)))
+        sums = self._fields.unpack(total.to_bytes(self._fields.size, "little", signed=True))
+        length = SCALE * (math.sqrt(len(said)) or 1.0)
         return [start + one / length for start, one in zip(self._intercepts, sums, strict=True)]
 
 
-def _packed(entry: Sequence[float], place_of_squares: int) -> int:
-    idf = entry[0]
-    number = round(idf * idf * SCALE) << place_of_squares
-    for n in range(1, len(entry), 2):
-        number += round(idf * entry[n + 1] * SCALE) << (FIELD_BITS * int(entry[n]))
-    return number
+def _packed(entry: Sequence[float]) -> int:
+    return sum(round(entry[n + 1] * SCALE) << (FIELD_BITS * int(entry[n])) for n in range(0, len(entry), 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +72,8 @@ class LinearModel:
 def model_from(content: Mapping[str, Any]) -> LinearModel:
     """Return the model that a parsed JSON file describes."""
     return LinearModel(
-        words=WordWeights(
-            ((word, (idf, 0, weight)) for word, (idf, weight) in content["words"].items()), content["intercepts"]
-        ),
-        features={name: weight for name, (weight,) in content["features"].items()},
+        words=WordWeights(((word, (0, weight)) for word, weight in content["words"].items()), content["intercepts"]),
+        features=content["features"],
         threshold=content["threshold"],
     )
 
@@ -90,3 +85,10 @@ def model_named(name: str) -> LinearModel | None:
     if not path.exists():
         return None
     return model_from(json.loads(path.read_text(encoding="utf-8")))
+
+
+@cache
+def families() -> dict[str, str]:
+    """Return the family of each word that has one: words that are used alike (docs/tagging.md says whence)."""
+    lines = (LEXICON / "families.txt").read_text(encoding="utf-8").splitlines()
+    return {word: f"#{n}" for n, line in enumerate(lines) for word in line.split()}

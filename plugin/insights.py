@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from plugin.beginnings import Beginnings
-from plugin.fallback import LinearModel, model_named
+from plugin.fallback import LinearModel, families, model_named
 from plugin.model import Evidence, Insight, InsightKind, Urgency
 from plugin.reading import Reading, reading_of
 from plugin.vocabulary import lexicon_file
@@ -25,7 +25,7 @@ FEW_WORDS = 8
 MOST_EVIDENCE = 3
 URGENT_FROM = 3
 # Where the rules find something urgent, the words need lean so little that way.
-LEAST_BESIDE_RULES = 0.2
+LEAST_BESIDE_RULES = 0.1
 # In a long text some of these words stand by chance.
 LONG = 450
 
@@ -209,17 +209,19 @@ def _shares(found: _Found) -> dict[str, float]:
 _WORD = re.compile(r"[\w']+|[?!]")
 
 
-def words_of(reading: Reading) -> list[str]:
-    """Return the words that the learned weights look at."""
-    return _WORD.findall(reading.folded)
+def insight_words(reading: Reading) -> list[str]:
+    """Return what the learned weights look at for an insight: words and their families."""
+    words = _WORD.findall(reading.folded)
+    family_of = families().get
+    return words + [family for word in words if (family := family_of(word))]
 
 
 def _score(reading: Reading, found: _Found) -> float:
-    words, shares = words_of(reading), _shares(found)
-    if len(words) <= FEW_WORDS and not shares:
+    shares = _shares(found)
+    if not shares and len(reading.folded.split()) <= FEW_WORDS:
         return 0.0
     model = model_named("insight")
-    return _unlearned_score(found) if model is None else model.probability(words, shares)
+    return _unlearned_score(found) if model is None else model.probability(insight_words(reading), shares)
 
 
 def _unlearned_score(found: _Found) -> float:
@@ -276,7 +278,7 @@ def urgency_of_reading(reading: Reading, sight: Sight | None = None) -> Urgency:
     if model is not None:
         likely = model.probability(urgent_words(reading), {})
         if likely >= model.threshold and not spans:
-            spans = _most_urgent(model, reading)
+            spans = [span for span in _most_urgent(model, reading) if not _SUPPOSED.search(sight.text, *span)]
         elif likely < LEAST_BESIDE_RULES:
             spans = []
     return Urgency(bool(spans), tuple(reading.evidence(start, end) for start, end in spans))

@@ -21,14 +21,15 @@ from plugin.vocabulary import default_vocabulary
 from plugin.voices import IMPLIED, SAID, VoiceModel, sentences_in, voice_words, voices_from
 
 # Chosen by cross-validation, hand by hand, on comments that no figure is reported on.
-VOICE_C = 10.0
-LEAST_WEIGHT = 0.2
+VOICE_C = 0.5
+LEAST_WEIGHT = 0.5
 # Who answers a survey is a patient or somebody close to one and does not say which: a weak example of nobody's.
 SHARE_OF_AN_ANSWER = 0.1
 MOST_HANDS = 20
 PARTS = 5
 # A voice is only named above this probability; see docs/tagging.md for the trade.
 VOICE_THRESHOLD = 0.5
+SECOND_THRESHOLD = 0.5
 VOICE_LEAST = 0.4
 # Words of fewer people would go out with the weights and could point to one of them (RULINGS, "Retention").
 FEWEST_AUTHORS = 5
@@ -66,15 +67,17 @@ def voice_weights(
     # Of a voice that nobody has in these comments nothing can be learned.
     classes = [name for name in (*all_types(), UNKNOWN) if any(name in one.labels for one in told)]
     # These lean, and do not know yet how far to trust their leanings.
+    untrusted = {"trust": {}, "beside": {}, "threshold": 0.0, "second": 0.0, "least": 0.0}
     leaning: dict[str, VoiceModel] = {}
     for hand in watch(sorted({one.hand for one in told if one.hand})):
         others = {part: [row for row in its if row.hand != hand] for part, its in rows.items()}
-        leaning[hand] = voices_from({**_fitted(others, classes, known), "trust": {}, "threshold": 0.0, "least": 0.0})
+        leaning[hand] = voices_from({**_fitted(others, classes, known), **untrusted})
     pairs = [(comment, leaning[one.hand]) for comment, one in zip(fresh, told, strict=False)]
     return {
         **_fitted(rows, classes, known),
-        "trust": _trust(pairs),
+        **_trust(pairs),
         "threshold": VOICE_THRESHOLD,
+        "second": SECOND_THRESHOLD,
         "least": VOICE_LEAST,
     }
 
@@ -162,39 +165,52 @@ def _fitted(rows: Mapping[str, Sequence[_Row]], classes: Sequence[str], known: S
 
 
 def _listed(vectoriser: Any, weights: Any) -> Iterator[tuple[str, list[float]]]:
-    """Yield each word with its idf, and in turn number and weight of the voices that it says something of."""
-    for n, word in enumerate(vectoriser.get_feature_names_out()):
-        pairs = [(number, round(float(row[n]), 2)) for number, row in enumerate(weights) if abs(row[n]) >= LEAST_WEIGHT]
+    """Yield each word with, in turn, number and weight of the voices that it says something of."""
+    for word, its in zip(vectoriser.get_feature_names_out(), (weights * vectoriser.idf_).T, strict=True):
+        pairs = [(number, round(float(one), 2)) for number, one in enumerate(its) if abs(one) >= LEAST_WEIGHT]
         if pairs:
-            yield str(word), [round(float(vectoriser.idf_[n]), 2), *(value for pair in pairs for value in pair)]
+            yield str(word), [value for pair in pairs for value in pair]
 
 
-def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]]) -> dict[str, float]:
-    """Return how far leanings and frames are trusted.
+def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]]) -> dict[str, dict[str, float]]:
+    """Return how far leanings and frames are trusted, and leanings alone beside a voice that is named.
 
     Args:
         fresh: comments that no frame was written for, each with weights that were fitted to nothing of the same hand.
     """
-    from sklearn.linear_model import LogisticRegression
-
-    rows, right = [], []
+    rows: dict[str, list[dict[str, float]]] = {"trust": [], "beside": []}
+    right: dict[str, list[bool]] = {"trust": [], "beside": []}
     for comment, model in fresh:
         findings = findings_in(marked(reading_of(comment["text"]), default_vocabulary()), default_vocabulary())
         said = {one.type: one.frame.doubt for one in findings.kept}
-        each = [model.odds_in(words) for words in findings.words]
-        with_frames = model.leanings_of(findings.words, each)
-        alone = model.leanings_of([findings.words[n] for n in findings.free], [each[n] for n in findings.free])
+        leanings = model.leanings_in(findings.words, findings.free)
         for name in all_types():
-            leaning = (with_frames if name in said else alone).get(name)
+            leaning = (leanings.whole if name in said else leanings.alone).get(name)
             if leaning is None:
                 continue
-            said_of_it = [said.get(name) == n for n in range(len(SAID))]
-            rows.append([*leaning[:2], *said_of_it, len(said) > (name in said), name in IMPLIED])
-            right.append(name in comment["labels"])
-    fitted = LogisticRegression(max_iter=3000).fit([[float(one) for one in row] for row in rows], right)
-    names = ("comment", "sentence", *SAID, "others", "implied")
-    trust = {name: round(float(one), 3) for name, one in zip(names, fitted.coef_[0], strict=True)}
-    return {"start": round(float(fitted.intercept_[0]), 3), **trust}
+            signs = {sign: float(said.get(name) == n) for n, sign in enumerate(SAID)}
+            signs |= {"comment": leaning.comment, "sentence": leaning.sentence}
+            signs |= {"others": float(len(said) > (name in said)), "implied": float(name in IMPLIED)}
+            rows["trust"].append(signs)
+            right["trust"].append(name in comment["labels"])
+            if said and name not in findings.settled:
+                rows["beside"].append(leanings.beside(name, said))
+                right["beside"].append(name in comment["labels"])
+    # Where nobody has two voices, none is named beside another.
+    beside = _weights_of(rows["beside"], right["beside"]) if any(right["beside"]) else NO_SECOND
+    return {"trust": _weights_of(rows["trust"], right["trust"]), "beside": beside}
+
+
+NO_SECOND = {"start": -100.0, "comment": 0.0, "sentence": 0.0, "whole": 0.0, "left": 0.0}
+
+
+def _weights_of(rows: Sequence[Mapping[str, float]], right: Sequence[bool]) -> dict[str, float]:
+    """Return the weight of each sign, and of none at all."""
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(max_iter=3000).fit([list(row.values()) for row in rows], right)
+    weights = {sign: round(float(one), 3) for sign, one in zip(rows[0], fitted.coef_[0], strict=True)}
+    return {"start": round(float(fitted.intercept_[0]), 3), **weights}
 
 
 def _hands(comments: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -106,26 +106,25 @@ def _weighed_with(voices: VoiceModel, copy: Marked, findings: Findings) -> tuple
     What a strong frame found stays. A weak finding needs words that lean its way, and words alone may name a voice
     where they lean far enough, unless the author denied it.
     """
-    kept, free = findings.kept, findings.free
-    each = [voices.odds_in(words) for words in findings.words] if kept or free else []
-    leanings = voices.leanings_of(findings.words, each) if kept else {}
+    kept = findings.kept
+    if not (kept or findings.free):
+        return ()
+    leanings = voices.leanings_in(findings.words, findings.free)
     tags = []
     for one in kept:
-        leaning = leanings.get(one.type, UNHEARD)
+        leaning = leanings.whole.get(one.type, UNHEARD)
         likely = voices.likely(one.type, leaning, one.frame.doubt, others=len(kept) > 1)
         if not one.frame.doubt or likely >= voices.least:
             tags.append(_tag(copy, one, (one.confidence + likely) / 2))
-    odds = {
-        name: (voices.likely(name, leaning, None, others=bool(kept)), free[leaning.at])
-        for name, leaning in voices.leanings_of([findings.words[n] for n in free], [each[n] for n in free]).items()
-        if name not in findings.settled
-    }
-    for name in sorted(odds, key=lambda name: -odds[name][0]):
-        likely, n = odds[name]
-        if likely >= voices.threshold:
-            tag = Tag(name, round(likely, 3), copy.evidence(*findings.spans[n]), LEARNED)
-            # One sentence tells of one voice: the likeliest.
-            tags += [tag] if tag.evidence not in [one.evidence for one in tags] else []
+    places = {name: leaning.at for name, leaning in leanings.alone.items() if name not in findings.settled}
+    while places and len(tags) < MOST_TAGS:
+        odds = {name: voices.likely_alone(name, leanings, [tag.type for tag in tags]) for name in places}
+        best = max(odds, key=lambda name: odds[name])
+        if odds[best] < (voices.second if tags else voices.threshold):
+            break
+        tags.append(Tag(best, round(odds[best], 3), copy.evidence(*findings.spans[places[best]]), LEARNED))
+        # One sentence tells of one voice: the likeliest.
+        places = {name: at for name, at in places.items() if at != places[best]}
     return tuple(tags[:MOST_TAGS])
 
 

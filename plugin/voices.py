@@ -7,14 +7,14 @@ counts beside them; how far each is trusted was learned too.
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, groupby, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from plugin.fallback import WordWeights
+from plugin.fallback import WordWeights, families
 from plugin.model import UNKNOWN
 from plugin.vocabulary import LEXICON
 
@@ -35,41 +35,71 @@ UNHEARD = Leaning(0.0, 0.0, 0)
 
 
 @dataclass(frozen=True, slots=True)
+class Leanings:
+    """How far a comment leans towards each voice: the `whole` of it, and the sentences in which words speak `alone`."""
+
+    whole: Mapping[str, Leaning]
+    alone: Mapping[str, Leaning]
+
+    def beside(self, name: str, named: Collection[str]) -> dict[str, float]:
+        """Return what speaks for a voice beside those that are `named` already, as the names of `VoiceModel.beside`."""
+        leaning, whole = self.alone[name], self.whole[name].comment
+        left = 1 - sum(_likelihood(self.whole[one].comment) for one in named if one in self.whole)
+        share = min(_likelihood(whole) / max(left, TINY), 1.0)
+        return {
+            "comment": leaning.comment,
+            "sentence": leaning.sentence,
+            "whole": whole,
+            "left": math.log(max(share, TINY) / max(1 - share, TINY)),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceModel:
     """How much the words of a comment lean towards each voice, and how far that is trusted beside the frames.
 
     `comment` weighs all words of a comment, `sentence` those of one sentence. `trust` holds the weights of a last
     regression: `comment` and `sentence` for these leanings, `said`, `weak` and `faint` for what a frame found of the
     voice, `others` for what the frames found of other voices, `implied` for the voices that people imply, `start` for
-    nothing at all. Words alone need `threshold` to name a voice; what a weak frame found stays from `least`.
+    nothing at all. `beside` holds those of another, for a voice by words alone beside one that is named: `comment` and
+    `sentence` for the sentences where words speak alone, `whole` for all of the comment, and `left` for its share of
+    what the voices named leave. Words alone need `threshold` to name a voice, and `second` to name one more; what a
+    weak frame found stays from `least`.
     """
 
     classes: tuple[str, ...]
     comment: WordWeights
     sentence: WordWeights
     trust: Mapping[str, float]
+    beside: Mapping[str, float]
     threshold: float
+    second: float
     least: float
 
-    def odds_in(self, words: Sequence[str]) -> list[float]:
-        """Return the log-odds of each class by the `voice_words` of one sentence."""
-        return _odds(self.sentence.leanings(words))
-
-    def leanings_of(self, sentences: Sequence[Sequence[str]], each: Sequence[Sequence[float]]) -> dict[str, Leaning]:
-        """Return how far some sentences lean towards each voice; empty for no sentence.
+    def leanings_in(self, sentences: Sequence[Sequence[str]], free: Sequence[int]) -> Leanings:
+        """Return how far a comment leans towards each voice.
 
         Args:
             sentences: the `voice_words` of each.
-            each: what `odds_in` returns of each.
+            free: the numbers of those in which words may speak alone.
         """
-        if not sentences:
+        each = [_odds(self.sentence.leanings(words)) for words in sentences]
+        whole = self._leanings_of(sentences, each, range(len(sentences)))
+        return Leanings(whole, whole if len(free) == len(sentences) else self._leanings_of(sentences, each, free))
+
+    def _leanings_of(
+        self, sentences: Sequence[Sequence[str]], each: Sequence[Sequence[float]], numbers: Sequence[int]
+    ) -> dict[str, Leaning]:
+        if not numbers:
             return {}
-        whole = _odds(self.comment.leanings(chain.from_iterable(sentences)))
+        odds = _odds(self.comment.leanings(chain.from_iterable(sentences[n] for n in numbers)))
         leanings = {}
-        for name, odds, column in zip(self.classes, whole, zip(*each, strict=True), strict=True):
+        for name, all_of_it, column in zip(
+            self.classes, odds, zip(*(each[n] for n in numbers), strict=True), strict=True
+        ):
             if name != UNKNOWN:
                 best = max(column)
-                leanings[name] = Leaning(odds, best, column.index(best))
+                leanings[name] = Leaning(all_of_it, best, numbers[column.index(best)])
         return leanings
 
     def likely(self, name: str, leaning: Leaning, doubt: int | None, *, others: bool) -> float:
@@ -91,7 +121,18 @@ class VoiceModel:
         )
         if doubt is not None:
             odds += trust[SAID[doubt]]
-        return 1 / (1 + math.exp(-max(min(odds, 500.0), -500.0)))
+        return _likelihood(odds)
+
+    def likely_alone(self, name: str, leanings: Leanings, named: Collection[str]) -> float:
+        """Return how likely a voice is by words alone, beside those that are `named` already."""
+        if not named:
+            return self.likely(name, leanings.alone[name], None, others=False)
+        signs = leanings.beside(name, named)
+        return _likelihood(self.beside["start"] + sum(self.beside[sign] * value for sign, value in signs.items()))
+
+
+def _likelihood(odds: float) -> float:
+    return 1 / (1 + math.exp(-max(min(odds, 500.0), -500.0)))
 
 
 def _odds(weights: Sequence[float]) -> list[float]:
@@ -124,7 +165,9 @@ def voices_from(content: Mapping[str, Any]) -> VoiceModel:
         comment=parts["comment"],
         sentence=parts["sentence"],
         trust=content["trust"],
+        beside=content["beside"],
         threshold=content["threshold"],
+        second=content["second"],
         least=content["least"],
     )
 
@@ -148,13 +191,6 @@ def as_lines(content: Mapping[str, Any]) -> Iterator[str]:
     head = {name: value for name, value in content.items() if name != "words"}
     for one in (head, *content["words"]):
         yield json.dumps(one, ensure_ascii=False, separators=(",", ":"))
-
-
-@cache
-def families() -> dict[str, str]:
-    """Return the family of each word that has one: words that are used alike (docs/tagging.md says whence)."""
-    lines = (LEXICON / "families.txt").read_text(encoding="utf-8").splitlines()
-    return {word: f"#{n}" for n, line in enumerate(lines) for word in line.split()}
 
 
 def sentences_in(marked_text: str) -> list[tuple[int, int]]:
