@@ -5,7 +5,7 @@ Like `learning.py` it is never imported by the service.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -29,7 +29,6 @@ MOST_HANDS = 20
 PARTS = 5
 # A voice is only named above this probability; see docs/tagging.md for the trade.
 VOICE_THRESHOLD = 0.5
-SECOND_THRESHOLD = 0.5
 VOICE_LEAST = 0.4
 # Words of fewer people would go out with the weights and could point to one of them (RULINGS, "Retention").
 FEWEST_AUTHORS = 5
@@ -67,7 +66,7 @@ def voice_weights(
     # Of a voice that nobody has in these comments nothing can be learned.
     classes = [name for name in (*all_types(), UNKNOWN) if any(name in one.labels for one in told)]
     # These lean, and do not know yet how far to trust their leanings.
-    untrusted = {"trust": {}, "beside": {}, "threshold": 0.0, "second": 0.0, "least": 0.0}
+    untrusted = {"trust": {}, "beside": {}, "threshold": 0.0, "least": 0.0}
     leaning: dict[str, VoiceModel] = {}
     for hand in watch(sorted({one.hand for one in told if one.hand})):
         others = {part: [row for row in its if row.hand != hand] for part, its in rows.items()}
@@ -77,7 +76,6 @@ def voice_weights(
         **_fitted(rows, classes, known),
         **_trust(pairs),
         "threshold": VOICE_THRESHOLD,
-        "second": SECOND_THRESHOLD,
         "least": VOICE_LEAST,
     }
 
@@ -152,24 +150,23 @@ def _fitted(rows: Mapping[str, Sequence[_Row]], classes: Sequence[str], known: S
     """Return the weights of two regressions over all voices, one of comments and one of sentences, ready for JSON."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-    words, intercepts = [], {}
-    for part, its in rows.items():
+    intercepts: list[float] = []
+    weights: dict[str, list[float]] = {}
+    for part, its in enumerate(rows.values()):
         vectoriser, matrix = vectors([row.words for row in its], known)
         fitted = LogisticRegression(C=VOICE_C, max_iter=1000, class_weight="balanced").fit(
             matrix, [row.voice for row in its], sample_weight=[row.share for row in its]
         )
         order = [list(fitted.classes_).index(name) for name in classes]
-        intercepts[part] = [round(float(fitted.intercept_[n]), 4) for n in order]
-        words += [(part, word, entry) for word, entry in _listed(vectoriser, fitted.coef_[order])]
-    return {"classes": list(classes), "intercepts": intercepts, "words": words}
-
-
-def _listed(vectoriser: Any, weights: Any) -> Iterator[tuple[str, list[float]]]:
-    """Yield each word with, in turn, number and weight of the voices that it says something of."""
-    for word, its in zip(vectoriser.get_feature_names_out(), (weights * vectoriser.idf_).T, strict=True):
-        pairs = [(number, round(float(one), 2)) for number, one in enumerate(its) if abs(one) >= LEAST_WEIGHT]
-        if pairs:
-            yield str(word), [value for pair in pairs for value in pair]
+        intercepts += [round(float(fitted.intercept_[n]), 4) for n in order]
+        worth = (fitted.coef_[order] * vectoriser.idf_).T
+        for word, of_word in zip(vectoriser.get_feature_names_out(), worth, strict=True):
+            heavy = [(n, round(float(one), 2)) for n, one in enumerate(of_word) if abs(one) >= LEAST_WEIGHT]
+            weights.setdefault(str(word), []).extend(
+                value for n, one in heavy for value in (part * len(classes) + n, one)
+            )
+    listed = [[word, entry] for word, entry in weights.items() if entry]
+    return {"classes": list(classes), "intercepts": intercepts, "words": listed}
 
 
 def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]]) -> dict[str, dict[str, float]]:

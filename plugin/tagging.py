@@ -120,7 +120,7 @@ def _weighed_with(voices: VoiceModel, copy: Marked, findings: Findings) -> tuple
     while places and len(tags) < MOST_TAGS:
         odds = {name: voices.likely_alone(name, leanings, [tag.type for tag in tags]) for name in places}
         best = max(odds, key=lambda name: odds[name])
-        if odds[best] < (voices.second if tags else voices.threshold):
+        if odds[best] < voices.threshold:
             break
         tags.append(Tag(best, round(odds[best], 3), copy.evidence(*findings.spans[places[best]]), LEARNED))
         # One sentence tells of one voice: the likeliest.

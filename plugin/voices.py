@@ -10,8 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain, groupby, pairwise
-from operator import itemgetter
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 from plugin.fallback import WordWeights, families
@@ -58,22 +57,20 @@ class Leanings:
 class VoiceModel:
     """How much the words of a comment lean towards each voice, and how far that is trusted beside the frames.
 
-    `comment` weighs all words of a comment, `sentence` those of one sentence. `trust` holds the weights of a last
-    regression: `comment` and `sentence` for these leanings, `said`, `weak` and `faint` for what a frame found of the
-    voice, `others` for what the frames found of other voices, `implied` for the voices that people imply, `start` for
-    nothing at all. `beside` holds those of another, for a voice by words alone beside one that is named: `comment` and
-    `sentence` for the sentences where words speak alone, `whole` for all of the comment, and `left` for its share of
-    what the voices named leave. Words alone need `threshold` to name a voice, and `second` to name one more; what a
-    weak frame found stays from `least`.
+    `words` weighs the words of a comment, and, by as many classes more, those of one sentence. `trust` holds the
+    weights of a last regression: `comment` and `sentence` for these leanings, `said`, `weak` and `faint` for what a
+    frame found of the voice, `others` for what the frames found of other voices, `implied` for the voices that people
+    imply, `start` for nothing at all. `beside` holds those of another, for a voice by words alone beside one that is
+    named: `comment` and `sentence` for the sentences where words speak alone, `whole` for all of the comment, and
+    `left` for its share of what the voices named leave. Words alone need `threshold` to name a voice; what a weak
+    frame found stays from `least`.
     """
 
     classes: tuple[str, ...]
-    comment: WordWeights
-    sentence: WordWeights
+    words: WordWeights
     trust: Mapping[str, float]
     beside: Mapping[str, float]
     threshold: float
-    second: float
     least: float
 
     def leanings_in(self, sentences: Sequence[Sequence[str]], free: Sequence[int]) -> Leanings:
@@ -83,7 +80,7 @@ class VoiceModel:
             sentences: the `voice_words` of each.
             free: the numbers of those in which words may speak alone.
         """
-        each = [_odds(self.sentence.leanings(words)) for words in sentences]
+        each = [_odds(self.words.leanings(words)[len(self.classes) :]) for words in sentences]
         whole = self._leanings_of(sentences, each, range(len(sentences)))
         return Leanings(whole, whole if len(free) == len(sentences) else self._leanings_of(sentences, each, free))
 
@@ -92,7 +89,8 @@ class VoiceModel:
     ) -> dict[str, Leaning]:
         if not numbers:
             return {}
-        odds = _odds(self.comment.leanings(chain.from_iterable(sentences[n] for n in numbers)))
+        words = chain.from_iterable(sentences[n] for n in numbers)
+        odds = _odds(self.words.leanings(words)[: len(self.classes)])
         leanings = {}
         for name, all_of_it, column in zip(
             self.classes, odds, zip(*(each[n] for n in numbers), strict=True), strict=True
@@ -152,22 +150,13 @@ IMPLIED = ("carer", "patient")
 
 
 def voices_from(content: Mapping[str, Any]) -> VoiceModel:
-    """Return the voice model of what `voice_weights` of `learning_voices.py` returns.
-
-    Its words may be any iterable: those of the comments first, then those of the sentences.
-    """
-    parts = {
-        part: WordWeights(((word, entry) for _, word, entry in words), content["intercepts"][part])
-        for part, words in groupby(content["words"], key=itemgetter(0))
-    }
+    """Return the voice model of what `voice_weights` of `learning_voices.py` returns; its words may be any iterable."""
     return VoiceModel(
         classes=tuple(content["classes"]),
-        comment=parts["comment"],
-        sentence=parts["sentence"],
+        words=WordWeights(content["words"], content["intercepts"]),
         trust=content["trust"],
         beside=content["beside"],
         threshold=content["threshold"],
-        second=content["second"],
         least=content["least"],
     )
 
@@ -181,7 +170,7 @@ def default_voices() -> VoiceModel | None:
         return voices_from({**json.loads(next(lines)), "words": map(json.loads, lines)})
 
 
-# One line of JSON for the model, and one for each word: what it is for, itself, and its entry for `WordWeights`.
+# One line of JSON for the model, and one for each word: itself, and its entry for `WordWeights`.
 # Read line by line, for the lists of a whole file would fill the memory.
 VOICE_WEIGHTS = LEXICON / "voice_weights.jsonl"
 
