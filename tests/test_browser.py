@@ -17,9 +17,11 @@ from werkzeug.serving import make_server
 
 from forum import Forum
 from plugin import engine
+from plugin.evaluation import figures_of, judged
 from plugin.jobs import JOBS
 from plugin.service import Service
 from plugin.store.opening import writing
+from webhooks.commands.evaluating import page_of
 from webhooks.signatures import secret_bytes
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -158,6 +160,22 @@ def test_every_page_is_whole_and_accessible_at_every_width(opened, hub, service,
     for path in every_page(service):
         page.goto(hub + path)
         is_whole_and_accessible(page, path)
+
+
+@pytest.mark.usefixtures("database_url")
+def test_the_page_of_an_evaluation_is_whole_and_accessible_too(browser, tmp_path) -> None:
+    labels = {
+        "I'm a ward sister, and my dad was sent home.": ["carer"],
+        "My mum fell twice.": ["carer"],
+        "W" * 300: ["unknown"],
+    }
+    results = judged([{"id": f"a-{text[:9]}", "text": text, "labels": its} for text, its in labels.items()])
+    file = tmp_path / "page.html"
+    file.write_text(page_of(figures_of(results), results), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    is_whole_and_accessible(page, "the page of an evaluation")
+    page.close()
 
 
 def is_whole_and_accessible(page: "sync_api.Page", path: str) -> None:

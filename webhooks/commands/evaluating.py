@@ -206,7 +206,7 @@ _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;color:#222;background:#fff}"
     "table{border-collapse:collapse;margin:1rem 0}th,td{text-align:left;padding:.3rem .8rem;border-bottom:1px solid #ddd}"
     "mark{background:#ffe9a8;color:inherit}article{border-top:1px solid #ddd;padding:.6rem 0}p.miss{color:#8a2b0e;margin:.2rem 0}"
-    "blockquote{margin:.4rem 0;white-space:pre-wrap}"
+    "blockquote{margin:.4rem 0;white-space:pre-wrap;overflow-wrap:anywhere}.wide{overflow-x:auto}h3{overflow-wrap:anywhere}"
     "@media (prefers-color-scheme:dark){body{color:#e6e6e6;background:#1b1b1b}mark{background:#5c4a00}p.miss{color:#ffb59c}}"
 )
 
@@ -221,14 +221,25 @@ def page_of(figures: Figures, results: Sequence[Judged]) -> str:
         f"<td>{rate.f1:.3f}</td><td>{rate.interval[0]:.3f} to {rate.interval[1]:.3f}</td><td>{rate.right + rate.missed}</td></tr>"
         for name, rate in figures.by_type.items()
     )
+    heads = _heads("Type", "Precision", "Recall", "F1", "95 % of F1", "Comments")
     missed = [one for one in results if one.is_miss]
     return (
         "<!doctype html><html lang='en-GB'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
         f"<title>How well the tagger hears</title><style>{_STYLE}</style></head><body><main><h1>How well the tagger hears</h1>"
-        f"<table>{rows}</table><h2>By type</h2><table><tr><th>Type</th><th>Precision</th><th>Recall</th><th>F1</th>"
-        f"<th>95 % of F1</th><th>Comments</th></tr>{types}</table><h2>What is taken for what</h2>{_confusions(results)}"
+        f"{_wide('Figures', f'<table>{rows}</table>')}<h2>By type</h2>"
+        f"{_wide('By type', f'<table><tr>{heads}</tr>{types}</table>')}"
+        f"<h2>What is taken for what</h2>{_confusions(results)}"
         f"<h2>Every miss ({len(missed)})</h2>{''.join(_miss(one) for one in missed)}</main></body></html>"
     )
+
+
+def _heads(*names: str) -> str:
+    return "".join(f"<th scope='col'>{name}</th>" for name in names)
+
+
+def _wide(name: str, content: str) -> str:
+    """Return something that may be wider than the page, in a box of its own that the keyboard can scroll."""
+    return f"<div class='wide' role='region' tabindex='0' aria-label='{name}'>{content}</div>"
 
 
 def _confusions(results: Sequence[Judged]) -> str:
@@ -257,7 +268,8 @@ def _confusions(results: Sequence[Judged]) -> str:
         for (gold, given), count in sorted(counts.items(), key=lambda item: -item[1])
         if count and gold != given
     )
-    return f"{picture}<table><tr><th>A reader said</th><th>The tagger said</th><th>Comments</th></tr>{rows}</table>"
+    table = f"<table><tr>{_heads('A reader said', 'The tagger said', 'Comments')}</tr>{rows}</table>"
+    return _wide("A picture of what is taken for what", picture) + _wide("What is taken for what", table)
 
 
 def _first_gold(one: Judged) -> str:
