@@ -192,6 +192,7 @@ class Grammar:
                 places.append((blank, able))
             mark_before = word[-1:] in MARKS
             blank += len(word) + 1
+        del sentences[MOST_SENTENCES:]
         across = self._called(everything) & self.across
         sentences += [(across & ~self.closing, 0, len(marked_text)), (across & self.closing, last, len(marked_text))]
         barred = everything >> 3 * count
@@ -199,6 +200,8 @@ class Grammar:
         for frames, first, end in sentences:
             if frames := frames & ~barred:
                 here = places[bisect_left(places, (first, 0)) : bisect_left(places, (end, 0))]
+                if not frames & self.across:
+                    del here[MOST_PLACES:]
                 stretches.append(Stretch(first, end, frames, here))
         return stretches
 
@@ -320,6 +323,10 @@ def _frame_from(entry: Mapping[str, Any], parts: Mapping[str, str]) -> Frame:
 
 # Two bars and a blank between them hold nothing.
 SHORTEST_SENTENCE = 2
+# Ten minutes of speech have some hundred sentences; a flood of "my mum. my mum." must not cost more than a comment.
+MOST_SENTENCES = 150
+# Nor must a flood without a full stop: in so many places of one sentence a frame may begin.
+MOST_PLACES = 500
 # Longer words are rare, and a flood of them must not fill the memory.
 LONGEST_REMEMBERED = 24
 _ROLE_SYMBOLS = frozenset(symbol + many for symbol in "PCLHSQMEVRI" for many in ("", "s"))

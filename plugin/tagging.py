@@ -17,9 +17,9 @@ MOST_TAGS = 3
 # The frame id of what no frame found: the learned weights are sure enough.
 LEARNED = "learned"
 # Who says it so often has said it; a flood of "as a nurse, as a nurse" must not cost more than a comment.
-MOST_FOUND = 100
+MOST_FOUND = 60
 # What takes a finding back stands near it: so many letters of its sentence are looked at.
-FARTHEST_BLOCKER = 400
+FARTHEST_BLOCKER = 300
 
 
 @dataclass(frozen=True, slots=True)

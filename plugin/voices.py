@@ -10,10 +10,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any, NamedTuple
 
 from plugin.fallback import WordWeights, families
+from plugin.frames import MOST_SENTENCES
 from plugin.model import UNKNOWN
 from plugin.vocabulary import LEXICON
 
@@ -184,7 +185,7 @@ def as_lines(content: Mapping[str, Any]) -> Iterator[str]:
 
 def sentences_in(marked_text: str) -> list[tuple[int, int]]:
     """Return from where to where each sentence of a marked copy goes."""
-    return [match.span() for match in _SENTENCE.finditer(marked_text)]
+    return [match.span() for match in islice(_SENTENCE.finditer(marked_text), MOST_SENTENCES)]
 
 
 def voice_words(sentence: str) -> list[str]:

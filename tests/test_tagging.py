@@ -490,6 +490,16 @@ def test_a_word_that_is_another_word_is_not_mended():
         assert vocabulary.meant_by(word) is None, word
 
 
+def test_who_signs_below_hundreds_of_sentences_is_heard():
+    (tag,) = tags_in("It rained. " * 300 + "\nJane Smith, staff nurse")
+    assert (tag.type, tag.frame) == ("health_professional", "sign-off")
+
+
+def test_who_never_ends_a_sentence_is_heard():
+    (tag, *_) = tags_in("I am a nurse and " + "we waited and my mum waited and " * 200)
+    assert tag.type == "health_professional"
+
+
 def test_a_flood_of_claims_costs_no_more_than_a_comment():
     heard_in("as a nurse, ")
     began = time.process_time()

@@ -38,6 +38,8 @@ HOSTILE = {
     "half quotes": "\"' " * 33_000,
     "I am": "I am a " * 14_000,
     "my mum": "my mum and " * 9_000,
+    "short sentences": "my mum was in. " * 7_000,
+    "things that happened": "when i was in hospital my mum was " * 3_000,
     "as a nurse": "as a nurse, " * 8_000,
     "commas": "a, " * 33_000,
     "digits": "07 " * 33_000,
