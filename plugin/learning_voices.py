@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, permutations
+from math import log
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -18,7 +19,7 @@ from plugin.reading import reading_of
 from plugin.stakeholders import all_types
 from plugin.tagging import findings_in, tags_of_reading
 from plugin.vocabulary import default_vocabulary
-from plugin.voices import IMPLIED, SAID, VoiceModel, sentences_in, voice_words, voices_from
+from plugin.voices import IMPLIED, SAID, Together, VoiceModel, clauses_in, voice_words, voices_from
 
 # Chosen by cross-validation, hand by hand, on comments that no figure is reported on.
 VOICE_C = 0.5
@@ -44,7 +45,7 @@ def voice_weights(
     """Return the learned weights for who speaks, ready for JSON.
 
     Args:
-        comments: labelled comments that were written to learn from. Where one has `evidence`, its sentences are learned
+        comments: labelled comments that were written to learn from. Where one has `evidence`, its clauses are learned
             from one by one.
         fresh: more of them, for which no frame was written: on these it is learned how far to trust frames and words.
         corrected: comments whose tags a person has decided, with `text`, `labels` and `author`. Of their words only
@@ -61,12 +62,12 @@ def voice_weights(
     told += [_told({"text": text, "labels": [UNKNOWN]}, share=SHARE_OF_AN_ANSWER) for text in answers]
     rows = {
         "comment": [row for one in told for row in _whole(one)],
-        "sentence": [row for one in told for row in _by_sentence(one)],
+        "clause": [row for one in told for row in _by_clause(one)],
     }
     # Of a voice that nobody has in these comments nothing can be learned.
     classes = [name for name in (*all_types(), UNKNOWN) if any(name in one.labels for one in told)]
     # These lean, and do not know yet how far to trust their leanings.
-    untrusted = {"trust": {}, "beside": {}, "threshold": 0.0, "least": 0.0}
+    untrusted = {"trust": {}, "beside": {}, "together": {}, "threshold": 0.0, "least": 0.0}
     leaning: dict[str, VoiceModel] = {}
     for hand in watch(sorted({one.hand for one in told if one.hand})):
         others = {part: [row for row in its if row.hand != hand] for part, its in rows.items()}
@@ -82,13 +83,13 @@ def voice_weights(
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A comment to learn from: the words of its sentences, its voices, and which of them each sentence gives away.
+    """A comment to learn from: the words of its clauses, its voices, and which of them each clause gives away.
 
-    Where nobody has marked the sentences `shown` is None. It counts as much as `share` of a comment. `hand` is set for
+    Where nobody has marked the clauses `shown` is None. It counts as much as `share` of a comment. `hand` is set for
     fresh comments alone.
     """
 
-    sentences: Sequence[Sequence[str]]
+    clauses: Sequence[Sequence[str]]
     labels: frozenset[str]
     shown: Sequence[frozenset[str]] | None = None
     share: float = 1.0
@@ -96,7 +97,7 @@ class _Told:
 
     @property
     def words(self) -> list[str]:
-        return [word for words in self.sentences for word in words]
+        return [word for words in self.clauses for word in words]
 
 
 class _Row(NamedTuple):
@@ -111,7 +112,7 @@ class _Row(NamedTuple):
 def _told(comment: Mapping[str, Any], hand: str = "", share: float = 1.0) -> _Told:
     text = comment["text"]
     copy = marked(reading_of(text), default_vocabulary())
-    spans = sentences_in(copy.text)
+    spans = clauses_in(copy.text)
     labels = frozenset(comment["labels"])
     proofs = list(zip(comment["labels"], comment.get("evidence") or (), strict=False))
     shown = [_shown_in(copy, span, text, proofs) for span in spans] if proofs or labels == {UNKNOWN} else None
@@ -119,7 +120,7 @@ def _told(comment: Mapping[str, Any], hand: str = "", share: float = 1.0) -> _To
 
 
 def _shown_in(copy: Marked, span: tuple[int, int], text: str, proofs: Iterable[tuple[str, str]]) -> frozenset[str]:
-    """Return the voices whose proof stands, in whole or in part, in this sentence."""
+    """Return the voices whose proof stands, in whole or in part, in this clause."""
     own = copy.evidence(*span)
     shown = set()
     for name, proof in proofs:
@@ -135,19 +136,19 @@ def _whole(one: _Told) -> list[_Row]:
     return [_Row(one.words, voice, one.share / len(one.labels), one.hand) for voice in sorted(one.labels)]
 
 
-def _by_sentence(one: _Told) -> list[_Row]:
-    """Return a row for each voice of each sentence; a sentence that gives none away is nobody's."""
+def _by_clause(one: _Told) -> list[_Row]:
+    """Return a row for each voice of each clause; a clause that gives none away is nobody's."""
     if one.shown is None:
         return _whole(one)
     return [
         _Row(words, voice, one.share / max(1, len(shown)), one.hand)
-        for words, shown in zip(one.sentences, one.shown, strict=True)
+        for words, shown in zip(one.clauses, one.shown, strict=True)
         for voice in sorted(shown) or [UNKNOWN]
     ]
 
 
 def _fitted(rows: Mapping[str, Sequence[_Row]], classes: Sequence[str], known: Sequence[str]) -> dict[str, Any]:
-    """Return the weights of two regressions over all voices, one of comments and one of sentences, ready for JSON."""
+    """Return the weights of two regressions over all voices, one of comments and one of clauses, ready for JSON."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
     intercepts: list[float] = []
@@ -169,12 +170,13 @@ def _fitted(rows: Mapping[str, Sequence[_Row]], classes: Sequence[str], known: S
     return {"classes": list(classes), "intercepts": intercepts, "words": listed}
 
 
-def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]]) -> dict[str, dict[str, float]]:
+def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]]) -> dict[str, Mapping[str, Any]]:
     """Return how far leanings and frames are trusted, and leanings alone beside a voice that is named.
 
     Args:
         fresh: comments that no frame was written for, each with weights that were fitted to nothing of the same hand.
     """
+    together = _together([comment["labels"] for comment, _ in fresh])
     rows: dict[str, list[dict[str, float]]] = {"trust": [], "beside": []}
     right: dict[str, list[bool]] = {"trust": [], "beside": []}
     for comment, model in fresh:
@@ -186,19 +188,38 @@ def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]]) -> dict[str, d
             if leaning is None:
                 continue
             signs = {sign: float(said.get(name) == n) for n, sign in enumerate(SAID)}
-            signs |= {"comment": leaning.comment, "sentence": leaning.sentence}
+            signs |= {"comment": leaning.comment, "clause": leaning.clause}
             signs |= {"others": float(len(said) > (name in said)), "implied": float(name in IMPLIED)}
             rows["trust"].append(signs)
             right["trust"].append(name in comment["labels"])
             if said and name not in findings.settled:
-                rows["beside"].append(leanings.beside(name, said))
+                rows["beside"].append(leanings.beside(name, said, together))
                 right["beside"].append(name in comment["labels"])
     # Where nobody has two voices, none is named beside another.
     beside = _weights_of(rows["beside"], right["beside"]) if any(right["beside"]) else NO_SECOND
-    return {"trust": _weights_of(rows["trust"], right["trust"]), "beside": beside}
+    return {"trust": _weights_of(rows["trust"], right["trust"]), "beside": beside, "together": together}
 
 
-NO_SECOND = {"start": -100.0, "comment": 0.0, "sentence": 0.0, "whole": 0.0, "left": 0.0}
+NO_SECOND = {"start": -100.0, "comment": 0.0, "clause": 0.0, "whole": 0.0, "left": 0.0, "together": 0.0}
+
+
+def _together(labels: Sequence[Sequence[str]]) -> Together:
+    """Return for each voice how often each other stands beside it, in log-odds, the rare ones drawn to `FEW_PAIRS`."""
+    voices = Counter(name for one in labels for name in one)
+    pairs = Counter(pair for one in labels for pair in permutations(one, 2))
+    few, many = FEW_PAIRS
+    return {
+        one: {
+            other: round(log((pairs[one, other] + few) / (voices[one] - pairs[one, other] + many)), 2)
+            for other in all_types()
+            if other != one
+        }
+        for one in all_types()
+    }
+
+
+# As many comments more, with both voices and with one of them, as if they had been seen.
+FEW_PAIRS = 0.7, 10
 
 
 def _weights_of(rows: Sequence[Mapping[str, float]], right: Sequence[bool]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from plugin.model import Flag, Tag
 from plugin.reading import Reading, reading_of
 from plugin.stakeholders import type_of_symbol
 from plugin.vocabulary import Term, Vocabulary, default_vocabulary
-from plugin.voices import SUPPOSED, UNHEARD, VoiceModel, default_voices, sentences_in, voice_words
+from plugin.voices import SUPPOSED, UNHEARD, VoiceModel, clauses_in, default_voices, voice_words
 
 MOST_TAGS = 3
 # The frame id of what no frame found: the learned weights are sure enough.
@@ -71,7 +71,7 @@ def found_in(copy: Marked, vocabulary: Vocabulary) -> list[Disclosure]:
 class Findings:
     """What a comment holds before the learned weights are asked.
 
-    `kept` is what the frames say, one finding for each type; `spans` and `words` are its sentences and what the weights
+    `kept` is what the frames say, one finding for each type; `spans` and `words` are its clauses and what the weights
     look at in them; `free` the numbers of those where words may speak alone; `settled` the types that the frames have
     found or that the author denied.
     """
@@ -87,7 +87,7 @@ def findings_in(copy: Marked, vocabulary: Vocabulary) -> Findings:
     """Return what frames and words of a marked copy have to say."""
     found = found_in(copy, vocabulary)
     kept = weighed(believed(found))
-    spans = sentences_in(copy.text)
+    spans = clauses_in(copy.text)
     free = [n for n, span in enumerate(spans) if _is_unspoken(copy.text, span, found)]
     if not any(_FIRST_PERSON.search(copy.text, *spans[n]) for n in free):
         free = []
@@ -123,13 +123,12 @@ def _weighed_with(voices: VoiceModel, copy: Marked, findings: Findings) -> tuple
         if odds[best] < voices.threshold:
             break
         tags.append(Tag(best, round(odds[best], 3), copy.evidence(*findings.spans[places[best]]), LEARNED))
-        # One sentence tells of one voice: the likeliest.
-        places = {name: at for name, at in places.items() if at != places[best]}
+        del places[best]
     return tuple(tags[:MOST_TAGS])
 
 
 def _is_unspoken(text: str, span: tuple[int, int], found: Sequence[Disclosure]) -> bool:
-    """Return whether words may speak alone in a sentence: no frame found anything, nothing is supposed or denied."""
+    """Return whether words may speak alone in a clause: no frame found anything, nothing is supposed or denied."""
     start, end = span
     return not (
         SUPPOSED.match(text, start)

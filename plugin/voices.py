@@ -20,37 +20,41 @@ from plugin.vocabulary import LEXICON
 
 
 class Leaning(NamedTuple):
-    """How far words lean towards one voice, in log-odds: all words of a comment, and those of its best sentence.
+    """How far words lean towards one voice, in log-odds: all words of a comment, and those of its best clause.
 
-    `at` is the number of that sentence among those that were weighed.
+    `at` is the number of that clause among those that were weighed.
     """
 
     comment: float
-    sentence: float
+    clause: float
     at: int
 
 
 # Of a voice that nothing was learned about.
 UNHEARD = Leaning(0.0, 0.0, 0)
 
+# For each voice that is named, how often each other stands beside it, in log-odds.
+Together = Mapping[str, Mapping[str, float]]
+
 
 @dataclass(frozen=True, slots=True)
 class Leanings:
-    """How far a comment leans towards each voice: the `whole` of it, and the sentences in which words speak `alone`."""
+    """How far a comment leans towards each voice: the `whole` of it, and the clauses in which words speak `alone`."""
 
     whole: Mapping[str, Leaning]
     alone: Mapping[str, Leaning]
 
-    def beside(self, name: str, named: Collection[str]) -> dict[str, float]:
+    def beside(self, name: str, named: Collection[str], together: Together) -> dict[str, float]:
         """Return what speaks for a voice beside those that are `named` already, as the names of `VoiceModel.beside`."""
         leaning, whole = self.alone[name], self.whole[name].comment
         left = 1 - sum(_likelihood(self.whole[one].comment) for one in named if one in self.whole)
         share = min(_likelihood(whole) / max(left, TINY), 1.0)
         return {
             "comment": leaning.comment,
-            "sentence": leaning.sentence,
+            "clause": leaning.clause,
             "whole": whole,
             "left": math.log(max(share, TINY) / max(1 - share, TINY)),
+            "together": max((together[one][name] for one in named if one in together), default=SELDOM),
         }
 
 
@@ -58,39 +62,40 @@ class Leanings:
 class VoiceModel:
     """How much the words of a comment lean towards each voice, and how far that is trusted beside the frames.
 
-    `words` weighs the words of a comment, and, by as many classes more, those of one sentence. `trust` holds the
-    weights of a last regression: `comment` and `sentence` for these leanings, `said`, `weak` and `faint` for what a
+    `words` weighs the words of a comment, and, by as many classes more, those of one clause. `trust` holds the
+    weights of a last regression: `comment` and `clause` for these leanings, `said`, `weak` and `faint` for what a
     frame found of the voice, `others` for what the frames found of other voices, `implied` for the voices that people
     imply, `start` for nothing at all. `beside` holds those of another, for a voice by words alone beside one that is
-    named: `comment` and `sentence` for the sentences where words speak alone, `whole` for all of the comment, and
-    `left` for its share of what the voices named leave. Words alone need `threshold` to name a voice; what a weak
-    frame found stays from `least`.
+    named: `comment` and `clause` for the clauses where words speak alone, `whole` for all of the comment, `left` for
+    its share of what the voices named leave, and `together` for how often the two stand together, which the table
+    `together` tells. Words alone need `threshold` to name a voice; what a weak frame found stays from `least`.
     """
 
     classes: tuple[str, ...]
     words: WordWeights
     trust: Mapping[str, float]
     beside: Mapping[str, float]
+    together: Together
     threshold: float
     least: float
 
-    def leanings_in(self, sentences: Sequence[Sequence[str]], free: Sequence[int]) -> Leanings:
+    def leanings_in(self, clauses: Sequence[Sequence[str]], free: Sequence[int]) -> Leanings:
         """Return how far a comment leans towards each voice.
 
         Args:
-            sentences: the `voice_words` of each.
+            clauses: the `voice_words` of each.
             free: the numbers of those in which words may speak alone.
         """
-        each = [_odds(self.words.leanings(words)[len(self.classes) :]) for words in sentences]
-        whole = self._leanings_of(sentences, each, range(len(sentences)))
-        return Leanings(whole, whole if len(free) == len(sentences) else self._leanings_of(sentences, each, free))
+        each = [_odds(self.words.leanings(words)[len(self.classes) :]) for words in clauses]
+        whole = self._leanings_of(clauses, each, range(len(clauses)))
+        return Leanings(whole, whole if len(free) == len(clauses) else self._leanings_of(clauses, each, free))
 
     def _leanings_of(
-        self, sentences: Sequence[Sequence[str]], each: Sequence[Sequence[float]], numbers: Sequence[int]
+        self, clauses: Sequence[Sequence[str]], each: Sequence[Sequence[float]], numbers: Sequence[int]
     ) -> dict[str, Leaning]:
         if not numbers:
             return {}
-        words = chain.from_iterable(sentences[n] for n in numbers)
+        words = chain.from_iterable(clauses[n] for n in numbers)
         odds = _odds(self.words.leanings(words)[: len(self.classes)])
         leanings = {}
         for name, all_of_it, column in zip(
@@ -114,7 +119,7 @@ class VoiceModel:
         odds = (
             trust["start"]
             + trust["comment"] * leaning.comment
-            + trust["sentence"] * leaning.sentence
+            + trust["clause"] * leaning.clause
             + trust["others"] * others
             + trust["implied"] * (name in IMPLIED)
         )
@@ -126,7 +131,7 @@ class VoiceModel:
         """Return how likely a voice is by words alone, beside those that are `named` already."""
         if not named:
             return self.likely(name, leanings.alone[name], None, others=False)
-        signs = leanings.beside(name, named)
+        signs = leanings.beside(name, named, self.together)
         return _likelihood(self.beside["start"] + sum(self.beside[sign] * value for sign, value in signs.items()))
 
 
@@ -144,6 +149,8 @@ def _odds(weights: Sequence[float]) -> list[float]:
 
 # No voice is surer than one in a thousand million.
 TINY = 1e-9
+# Of two voices that nobody has had together.
+SELDOM = -4.0
 
 SAID = ("said", "weak", "faint")
 # People imply that they are these and seldom say so.
@@ -157,6 +164,7 @@ def voices_from(content: Mapping[str, Any]) -> VoiceModel:
         words=WordWeights(content["words"], content["intercepts"]),
         trust=content["trust"],
         beside=content["beside"],
+        together=content["together"],
         threshold=content["threshold"],
         least=content["least"],
     )
@@ -183,20 +191,39 @@ def as_lines(content: Mapping[str, Any]) -> Iterator[str]:
         yield json.dumps(one, ensure_ascii=False, separators=(",", ":"))
 
 
-def sentences_in(marked_text: str) -> list[tuple[int, int]]:
-    """Return from where to where each sentence of a marked copy goes."""
-    return [match.span() for match in islice(_SENTENCE.finditer(marked_text), MOST_SENTENCES)]
+def clauses_in(marked_text: str) -> list[tuple[int, int]]:
+    """Return from where to where each clause of a marked copy goes: "I test pumps for them, and I wear one" is two.
+
+    A sentence that only supposes is left whole, for all that follows its "if" is supposed.
+    """
+    clauses = []
+    for sentence in islice(_SENTENCE.finditer(marked_text), MOST_SENTENCES):
+        start, end = sentence.span()
+        if not SUPPOSED.match(marked_text, start):
+            for joint in _JOINT.finditer(marked_text, start, end):
+                blank = joint.end()
+                before, behind = marked_text.count(" ", start, blank), marked_text.count(" ", blank, end) - 1
+                if min(before, behind) >= FEWEST_WORDS:
+                    clauses.append((start, blank + 1))
+                    start = blank
+        clauses.append((start, end))
+    return clauses
 
 
-def voice_words(sentence: str) -> list[str]:
-    """Return what the learned weights look at in a sentence of a marked copy; nothing if it only supposes.
+# A mark ends a clause, a conjunction begins one; what is shorter than this tells of nobody by itself.
+_JOINT = re.compile(r" [,;:()-](?= )|(?= (?:and|but|so|while|whereas|then|when|because|who|which) )")
+FEWEST_WORDS = 3
+
+
+def voice_words(clause: str) -> list[str]:
+    """Return what the learned weights look at in a clause of a marked copy; nothing if it only supposes.
 
     Single words and their families, neighbours, the first letters of longer words, and who does it: a content word
     with the "i", "we", "my" or "our" that stands shortly before it.
     """
-    if SUPPOSED.match(sentence):
+    if SUPPOSED.match(clause):
         return []
-    words = ["|", *("X" if word in _ROLES else word for word in sentence.split()), "|"]
+    words = ["|", *("X" if word in _ROLES else word for word in clause.split()), "|"]
     seen = words[1:-1]
     seen += [f"{one} {other}" for one, other in pairwise(words)]
     family_of = families().get
