@@ -1,19 +1,19 @@
 """Score words with weights that were learned offline: no library, no pickle, one dict look-up a word.
 
-The weights are those of logistic regressions (scikit-learn, see `learning.py`), written as JSON. A word counts once,
-however often it is said, and the more words a text has the less each of them counts. tests/test_evaluation.py compares
-the numbers with scikit-learn's.
+The weights are those of logistic regressions (scikit-learn, see `learning.py`), written as JSON. A word counts once in
+a part of a text, however often it is said there, and the more words a text has the less each of them counts.
+tests/test_evaluation.py compares the numbers with scikit-learn's.
 """
 
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import repeat
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from plugin.vocabulary import LEXICON
 
@@ -22,6 +22,7 @@ from plugin.vocabulary import LEXICON
 # field takes one from the next, which is nothing at this scale.
 FIELD_BITS = 32
 SCALE = 1 << 12
+ALL = slice(None)
 
 
 class WordWeights:
@@ -41,13 +42,28 @@ class WordWeights:
         self._fields = Struct(f"<{len(self._intercepts)}i")
         self._packed = {sys.intern(word): _packed(entry) for word, entry in words}
 
-    def leanings(self, words: Iterable[str]) -> list[float]:
-        """Return the log-odds of each class, in their order, by these words alone."""
-        said = set(words)
-        total = sum(map(self._packed.get, said, repeat(0)))
-        sums = self._fields.unpack(total.to_bytes(self._fields.size, "little", signed=True))
-        length = SCALE * (math.sqrt(len(said)) or 1.0)
-        return [start + one / length for start, one in zip(self._intercepts, sums, strict=True)]
+    def tally_of(self, words: Collection[str]) -> "Tally":
+        """Return what these words, each of them said once, have to say."""
+        return Tally(sum(map(self._packed.get, words, repeat(0))), len(words))
+
+    def leanings(self, tally: "Tally", classes: slice = ALL) -> list[float]:
+        """Return the log-odds of these classes, in their order, by what was heard."""
+        sums = self._fields.unpack(tally.weights.to_bytes(self._fields.size, "little", signed=True))
+        length = SCALE * (math.sqrt(tally.words) or 1.0)
+        return [start + one / length for start, one in zip(self._intercepts[classes], sums[classes], strict=True)]
+
+
+class Tally(NamedTuple):
+    """What was heard in a text or a part of it: the weights of its words, added up field by field, and their number."""
+
+    weights: int
+    words: int
+
+    @classmethod
+    def of(cls, parts: Iterable["Tally"]) -> "Tally":
+        """Return what was heard in all of these parts together."""
+        weights, words = zip(*parts, strict=True)
+        return cls(sum(weights), sum(words))
 
 
 def _packed(entry: Sequence[float]) -> int:
@@ -64,7 +80,7 @@ class LinearModel:
 
     def probability(self, words: Iterable[str], features: Mapping[str, float]) -> float:
         """Return how likely the yes is, from 0 to 1."""
-        (odds,) = self.words.leanings(words)
+        (odds,) = self.words.leanings(self.words.tally_of(set(words)))
         odds += sum(share * self.features.get(name, 0.0) for name, share in features.items())
         return 1 / (1 + math.exp(-max(min(odds, 500.0), -500.0)))
 

@@ -4,7 +4,7 @@ This module and `learning_voices.py` alone know scikit-learn. The service never 
 them, on the machine of whoever trains.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from plugin.fallback import LinearModel
@@ -43,27 +43,25 @@ def urgent_weights(comments: Sequence[Mapping[str, Any]], answers: Sequence[str]
     return _fitted(words, [{} for _ in words], labels, URGENT_C, URGENT_THRESHOLD, rare=True)
 
 
-def vectors(words: Sequence[Sequence[str]], known: Sequence[str] | None = None) -> tuple[Any, Any]:
+def vectors(words: Sequence[Collection[str]], known: Sequence[str] | None = None) -> tuple[Any, Any]:
     """Return a vectoriser and the vectors of these words, or of those among them that are known.
 
-    Each word counts by how rare it is, divided by the root of how many different words there are. Those that are not
-    known are counted too: so one that says nothing can be left out later, and nothing else changes by it.
+    Each word counts by how rare it is, divided by the root of how many words there are. Those that are not known are
+    counted too: so one that says nothing can be left out later, and nothing else changes by it.
     """
     import numpy as np
     from scipy.sparse import diags  # type: ignore[import-untyped]
     from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
 
-    analyse: Callable[[Sequence[str]], Sequence[str]] = list
+    analyse: Callable[[Collection[str]], Sequence[str]] = list
     least = 1 if known else FEWEST_DOCUMENTS
-    vectoriser = TfidfVectorizer(
-        analyzer=analyse, binary=True, min_df=least, vocabulary=known, lowercase=False, norm=None
-    )
-    counts = np.array([max(1, len(set(one))) for one in words])
+    vectoriser = TfidfVectorizer(analyzer=analyse, min_df=least, vocabulary=known, lowercase=False, norm=None)
+    counts = np.array([max(1, len(one)) for one in words])
     return vectoriser, diags(1 / np.sqrt(counts)) @ vectoriser.fit_transform(words)
 
 
 def _fitted(
-    words: Sequence[Sequence[str]],
+    words: Sequence[Collection[str]],
     features: Sequence[Mapping[str, float]],
     labels: Sequence[bool],
     strength: float,
@@ -76,7 +74,7 @@ def _fitted(
     from scipy.sparse import csr_matrix, hstack
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-    vectoriser, matrix = vectors(words)
+    vectoriser, matrix = vectors([set(one) for one in words])
     names = sorted({name for one in features for name in one})
     if names:
         shares = [[one.get(name, 0.0) * INSIGHT_FEATURE_SCALE for name in names] for one in features]

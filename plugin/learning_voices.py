@@ -89,7 +89,7 @@ class _Told:
     fresh comments alone.
     """
 
-    clauses: Sequence[Sequence[str]]
+    clauses: Sequence[Collection[str]]
     labels: frozenset[str]
     shown: Sequence[frozenset[str]] | None = None
     share: float = 1.0
@@ -103,7 +103,7 @@ class _Told:
 class _Row(NamedTuple):
     """One example of one voice, and how much it counts."""
 
-    words: Sequence[str]
+    words: Collection[str]
     voice: str
     share: float
     hand: str

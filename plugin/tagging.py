@@ -1,7 +1,7 @@
 """Decide who is speaking: which stakeholder types an author disclosed, and the words that prove each."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -78,7 +78,7 @@ class Findings:
 
     kept: Sequence[Disclosure]
     spans: Sequence[tuple[int, int]]
-    words: Sequence[Sequence[str]]
+    words: Sequence[Collection[str]]
     free: Sequence[int]
     settled: frozenset[str]
 

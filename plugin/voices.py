@@ -10,10 +10,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain, islice, pairwise
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
-from plugin.fallback import WordWeights, families
+from plugin.fallback import Tally, WordWeights, families
 from plugin.frames import MOST_SENTENCES
 from plugin.model import UNKNOWN
 from plugin.vocabulary import LEXICON
@@ -53,7 +53,7 @@ class Leanings:
             "comment": leaning.comment,
             "clause": leaning.clause,
             "whole": whole,
-            "left": math.log(max(share, TINY) / max(1 - share, TINY)),
+            "left": _odds(share),
             "together": max((together[one][name] for one in named if one in together), default=SELDOM),
         }
 
@@ -79,31 +79,33 @@ class VoiceModel:
     threshold: float
     least: float
 
-    def leanings_in(self, clauses: Sequence[Sequence[str]], free: Sequence[int]) -> Leanings:
+    def leanings_in(self, clauses: Sequence[Collection[str]], free: Sequence[int]) -> Leanings:
         """Return how far a comment leans towards each voice.
 
         Args:
             clauses: the `voice_words` of each.
             free: the numbers of those in which words may speak alone.
         """
-        each = [_odds(self.words.leanings(words)[len(self.classes) :]) for words in clauses]
-        whole = self._leanings_of(clauses, each, range(len(clauses)))
-        return Leanings(whole, whole if len(free) == len(clauses) else self._leanings_of(clauses, each, free))
+        tallies = [self.words.tally_of(words) for words in clauses]
+        by_clause = slice(len(self.classes), None)
+        each = [_shares(self.words.leanings(one, by_clause)) for one in tallies]
+        whole = self._leanings_of(tallies, each, range(len(clauses)))
+        return Leanings(whole, whole if len(free) == len(clauses) else self._leanings_of(tallies, each, free))
 
     def _leanings_of(
-        self, clauses: Sequence[Sequence[str]], each: Sequence[Sequence[float]], numbers: Sequence[int]
+        self, tallies: Sequence[Tally], each: Sequence[Sequence[float]], numbers: Sequence[int]
     ) -> dict[str, Leaning]:
         if not numbers:
             return {}
-        words = chain.from_iterable(clauses[n] for n in numbers)
-        odds = _odds(self.words.leanings(words)[: len(self.classes)])
+        whole = Tally.of([tallies[n] for n in numbers])
+        shares = _shares(self.words.leanings(whole, slice(len(self.classes))))
         leanings = {}
-        for name, all_of_it, column in zip(
-            self.classes, odds, zip(*(each[n] for n in numbers), strict=True), strict=True
+        for name, share, column in zip(
+            self.classes, shares, zip(*(each[n] for n in numbers), strict=True), strict=True
         ):
             if name != UNKNOWN:
                 best = max(column)
-                leanings[name] = Leaning(all_of_it, best, numbers[column.index(best)])
+                leanings[name] = Leaning(_odds(share), _odds(best), numbers[column.index(best)])
         return leanings
 
     def likely(self, name: str, leaning: Leaning, doubt: int | None, *, others: bool) -> float:
@@ -139,12 +141,16 @@ def _likelihood(odds: float) -> float:
     return 1 / (1 + math.exp(-max(min(odds, 500.0), -500.0)))
 
 
-def _odds(weights: Sequence[float]) -> list[float]:
-    """Return the log-odds of each class against all others, of which one must hold."""
+def _shares(weights: Sequence[float]) -> list[float]:
+    """Return how likely each class is, of which one must hold."""
     highest = max(weights)
     powers = [math.exp(one - highest) for one in weights]
     total = sum(powers)
-    return [math.log(max(power, TINY) / max(total - power, TINY)) for power in powers]
+    return [power / total for power in powers]
+
+
+def _odds(share: float) -> float:
+    return math.log(max(share, TINY) / max(1 - share, TINY))
 
 
 # No voice is surer than one in a thousand million.
@@ -215,29 +221,29 @@ _JOINT = re.compile(r" [,;:()-](?= )|(?= (?:and|but|so|while|whereas|then|when|b
 FEWEST_WORDS = 3
 
 
-def voice_words(clause: str) -> list[str]:
+def voice_words(clause: str) -> set[str]:
     """Return what the learned weights look at in a clause of a marked copy; nothing if it only supposes.
 
     Single words and their families, neighbours, the first letters of longer words, and who does it: a content word
     with the "i", "we", "my" or "our" that stands shortly before it.
     """
     if SUPPOSED.match(clause):
-        return []
+        return set()
     words = ["|", *("X" if word in _ROLES else word for word in clause.split()), "|"]
-    seen = words[1:-1]
-    seen += [f"{one} {other}" for one, other in pairwise(words)]
+    seen = set(words[1:-1])
+    seen.update([f"{one} {other}" for one, other in pairwise(words)])
     family_of = families().get
     own, place = "", -FARTHEST_OWN
     for n, word in enumerate(words):
         family = family_of(word)
         if family is not None:
-            seen.append(family)
+            seen.add(family)
         if len(word) > LONGEST_STEM:
-            seen.append(f"{word[:LONGEST_STEM]}-")
+            seen.add(f"{word[:LONGEST_STEM]}-")
         if word in _OWN:
             own, place = _OWN[word], n
         elif n - place <= FARTHEST_OWN and (len(word) >= SHORTEST_CONTENT or word[0].isupper()):
-            seen.append(f"{own}~{word[:LONGEST_STEM]}")
+            seen.add(f"{own}~{word[:LONGEST_STEM]}")
     return seen
 
 

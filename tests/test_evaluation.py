@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from plugin.evaluation import figures_of, is_held_out, judged, misses_of
-from plugin.fallback import WordWeights, model_from, model_named
+from plugin.fallback import Tally, WordWeights, model_from, model_named
 from plugin.stakeholders import (
     all_types,
     default_taxonomy,
@@ -153,9 +153,19 @@ def test_learned_weights_score_as_scikit_learn_does():
         for word, n in vectoriser.vocabulary_.items()
     }
     weights = WordWeights(words.items(), [one.intercept_[0] for one in fits])
+    words_in = vectoriser.build_analyzer()
     for text in (*texts, "we thank the family, the family", "nothing known here"):
         theirs = [one.decision_function(vector(text))[0] for one in fits]
-        assert weights.leanings(vectoriser.build_analyzer()(text)) == pytest.approx(theirs, abs=1e-3)
+        ours = weights.tally_of(set(words_in(text)))
+        assert weights.leanings(ours) == pytest.approx(theirs, abs=1e-3)
+        assert weights.leanings(ours, slice(1, 2)) == pytest.approx(theirs[1:], abs=1e-3)
+
+
+def test_the_words_of_two_parts_add_up():
+    weights = WordWeights([("kind", (0, 2.0)), ("late", (0, -1.5, 1, 3.0))], [0.25, -0.5])
+    both = Tally.of([weights.tally_of({"kind", "late"}), weights.tally_of({"late", "again"})])
+    assert both.words == 4
+    assert weights.leanings(both) == pytest.approx([0.25 + (2 - 1.5 - 1.5) / 2, -0.5 + (3 + 3) / 2], abs=1e-3)
 
 
 def test_what_was_learned_tells_an_insight_from_thanks():
