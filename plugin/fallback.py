@@ -7,7 +7,6 @@ tests/test_evaluation.py compares the numbers with scikit-learn's.
 
 import json
 import math
-import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -40,7 +39,7 @@ class WordWeights:
         """
         self._intercepts = tuple(intercepts)
         self._fields = Struct(f"<{len(self._intercepts)}i")
-        self._packed = {sys.intern(word): _packed(entry) for word, entry in words}
+        self._packed = {word: _packed(entry) for word, entry in words}
 
     def tally_of(self, words: Collection[str]) -> "Tally":
         """Return what these words, each of them said once, have to say."""
@@ -107,4 +106,5 @@ def model_named(name: str) -> LinearModel | None:
 def families() -> dict[str, str]:
     """Return the family of each word that has one: words that are used alike (docs/tagging.md says whence)."""
     lines = (LEXICON / "families.txt").read_text(encoding="utf-8").splitlines()
-    return {word: f"#{n}" for n, line in enumerate(lines) for word in line.split()}
+    named = {f"#{n}": line for n, line in enumerate(lines)}
+    return {word: name for name, line in named.items() for word in line.split()}

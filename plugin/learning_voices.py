@@ -23,9 +23,9 @@ from plugin.voices import IMPLIED, SAID, Together, VoiceModel, clauses_in, voice
 
 # Chosen by cross-validation, hand by hand, on comments that no figure is reported on.
 VOICE_C = 0.5
-LEAST_WEIGHT = 0.5
+LEAST_WEIGHT = 0.3
 # Who answers a survey is a patient or somebody close to one and does not say which: a weak example of nobody's.
-SHARE_OF_AN_ANSWER = 0.1
+SHARE_OF_AN_ANSWER = 0.4
 MOST_HANDS = 20
 PARTS = 5
 # A voice is only named above this probability; see docs/tagging.md for the trade.
