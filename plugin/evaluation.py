@@ -167,6 +167,19 @@ def misses_of(one: Judged) -> list[str]:
     return found
 
 
+def cause_of(one: Judged) -> str:
+    """Return in few words how the tags of a comment differ from its labels; "" if they do not."""
+    if one.gold == one.given:
+        return ""
+    if not one.gold:
+        return "named where nobody says"
+    if not one.given:
+        return "nothing heard"
+    if one.given < one.gold:
+        return "a second voice missed"
+    return "a voice too many" if one.gold < one.given else "taken for another"
+
+
 def tags_that_differ(
     before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
 ) -> list[tuple[Any, tuple[str, ...], tuple[str, ...]]]:

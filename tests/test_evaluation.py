@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from plugin.evaluation import figures_of, is_held_out, judged, misses_of
+from plugin.evaluation import cause_of, figures_of, is_held_out, judge, judged, misses_of
 from plugin.fallback import Tally, WordWeights, model_from, model_named
 from plugin.stakeholders import (
     all_types,
@@ -243,6 +243,7 @@ def test_each_goal_is_printed_with_what_is_reached_of_it(tmp_path, monkeypatch):
     assert goals["F1 of carer"]["met"]
     assert goals["F1 of carer"]["reached"] == "1.000"
     assert goals["F1 of patient"]["met"] is None
+    assert goals["comments whose voices are not all right"]["reached"] == "0 of 3"
     survey = goals["other tags than patient and carer, survey answers"]
     assert survey["met"] is False
     assert survey["reached"] == "1 of 2 (50.00%): health_professional: “I am a nurse”"
@@ -252,6 +253,25 @@ def test_each_goal_is_printed_with_what_is_reached_of_it(tmp_path, monkeypatch):
     table = CliRunner().invoke(main, ["evaluate", str(file), "--goals"]).output
     assert "macro-F1 over the types, with unknown" in table
     assert "survey" not in table
+
+
+@pytest.mark.parametrize(
+    ("labels", "cause"),
+    [
+        (["health_professional"], ""),
+        (["unknown"], "named where nobody says"),
+        (["carer"], "taken for another"),
+        (["health_professional", "carer"], "a second voice missed"),
+    ],
+)
+def test_what_is_wrong_with_the_tags_is_said_by_cause(labels, cause):
+    assert cause_of(judge({"id": "1", "text": "I am a nurse on nights.", "labels": labels})) == cause
+
+
+def test_silence_and_a_voice_too_many_are_causes_too():
+    assert cause_of(judge({"id": "1", "text": "Thank you for this.", "labels": ["carer"]})) == "nothing heard"
+    both = "I am a nurse on nights. I look after my mum at home, she has dementia."
+    assert cause_of(judge({"id": "2", "text": both, "labels": ["carer"]})) == "a voice too many"
 
 
 def test_a_file_of_answers_that_is_no_table_is_told_in_one_sentence(tmp_path):

@@ -6,13 +6,14 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from plugin.evaluation import SEED, Figures, Judged, is_learned_from, judge
+from plugin.evaluation import SEED, Figures, Judged, cause_of, is_learned_from, judge
 from plugin.listening import Heard, heard_in
 from plugin.privacy import is_nhs_number
 from plugin.stakeholders import main_types
@@ -119,8 +120,16 @@ def _of_tags(figures: Figures, results: Sequence[Judged]) -> Iterator[Goal]:
         )
     yield _share("two roles, both exact", "60 %", figures.two_roles_exact, figures.two_roles, at_least=0.60)
     yield _share("false tags on unknown", "1 %", figures.false_on_unknown, figures.unknown_comments, at_most=0.01)
+    yield _by_cause(results)
     yield _lost_to_typos(results)
     yield _lost_abroad(results)
+
+
+def _by_cause(results: Sequence[Judged]) -> Goal:
+    causes = Counter(cause for one in results if (cause := cause_of(one)))
+    told = ", ".join(f"{count} {cause}" for cause, count in causes.most_common())
+    reached = f"{causes.total()} of {len(results):,}" + (f": {told}" if told else "")
+    return Goal("comments whose voices are not all right", "", reached, None)
 
 
 def _share(
