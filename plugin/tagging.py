@@ -277,10 +277,12 @@ def _attribute(text: str, end: int, vocabulary: Vocabulary) -> str:
 
 _PATIENT_TAIL = re.compile(r" (?:of|with|since|for|at|here|in|under|, \\d|and [A-Z])(?= )")
 _FIRST_PERSON = re.compile(r" (?:i|we|my|our|me|us|myself|\d+) ")
+# An answer to a survey goes on in words of praise; who introduces himself goes on with what he has to say.
+_STATEMENT = re.compile(r"\| (?!(?:the|they|he|she|it|all|very|always|so) )(?:[a-zA-Z'-]+ ){6}")
 
 
 def _bare_word(copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[int, int]) -> str:
-    """Refuse "Doctor." as the answer to "what was good?": a role alone, and nobody says "I" or "we"."""
+    """Refuse "Doctor." as the answer to "what was good?": a role alone, and nothing that its holder says."""
     if frame.id not in ("opening", "sign-off"):
         return ""
     term = copy.term_at(role[1] - 1)
@@ -290,7 +292,8 @@ def _bare_word(copy: Marked, frame: Frame, span: tuple[int, int], role: tuple[in
         return ""
     alone = copy.text[span[0] : role[1]].strip() == copy.text[slice(*role)] and copy.text[: span[0]].endswith("| ")
     alone = alone and copy.text[role[1] : role[1] + 2] == " |"
-    return "a role alone, and no word of the author's own" if alone and not _FIRST_PERSON.search(copy.text) else ""
+    speaks = _FIRST_PERSON.search(copy.text) or _STATEMENT.search(copy.text, role[1])
+    return "a role alone, and no word of the author's own" if alone and not speaks else ""
 
 
 _STUDENT = re.compile(r" (?:student|trainee|in training|training (?:as|to be)|apprentice|studying)(?= )")

@@ -466,6 +466,9 @@ def test_a_slip_of_the_fingers_in_an_everyday_word_hides_nobody(typed, meant):
         ("Support worker, fourteen years, same bungalow.", ["social_care_professional"]),
         ("Like us ward clerks, the porters hear it first.", ["health_professional"]),
         ("Dad to a ventilated child, so forgive the hour.", ["carer"]),
+        ("Dietitian. If the tray goes back full, ask why.", ["health_professional"]),
+        ("Doctor. The waiting times are too long.", []),
+        ("I was going to train as an OT until I saw the fees.", []),
     ],
 )
 def test_what_others_say_is_theirs_and_what_the_author_says_in_passing_is_heard(text, types):
