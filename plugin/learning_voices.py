@@ -23,14 +23,20 @@ from plugin.voices import IMPLIED, SAID, Together, VoiceModel, clauses_in, voice
 
 # Chosen by cross-validation, hand by hand, on comments that no figure is reported on.
 VOICE_C = 0.5
-LEAST_WEIGHT = 0.3
+CLOSE = 1e-3
+LEAST_WEIGHT = 0.5
+# More words than these would take more memory than we may; the rest is said too seldom, or leans too little.
+MOST_WORDS = 40_000
 # Who answers a survey is a patient or somebody close to one and does not say which: a weak example of nobody's.
-SHARE_OF_AN_ANSWER = 0.4
+SHARE_OF_AN_ANSWER = 20.0
+# What an encoder heard: by hands left out, three times the weight of a labelled comment was best.
+LESSON_SHARE = 3.0
+FEWEST_LESSONS = 5
 MOST_HANDS = 20
 PARTS = 5
 # A voice is only named above this probability; see docs/tagging.md for the trade.
-VOICE_THRESHOLD = 0.5
-VOICE_LEAST = 0.4
+VOICE_THRESHOLD = 0.55
+VOICE_LEAST = 0.45
 # Words of fewer people would go out with the weights and could point to one of them (RULINGS, "Retention").
 FEWEST_AUTHORS = 5
 
@@ -40,6 +46,7 @@ def voice_weights(
     fresh: Sequence[Mapping[str, Any]],
     corrected: Sequence[Mapping[str, Any]] = (),
     answers: Sequence[str] = (),
+    taught: Sequence[Mapping[str, Any]] = (),
     watch: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> dict[str, Any]:
     """Return the learned weights for who speaks, ready for JSON.
@@ -51,6 +58,7 @@ def voice_weights(
         corrected: comments whose tags a person has decided, with `text`, `labels` and `author`. Of their words only
             those that five authors or more have used are learned.
         answers: survey answers of patients and families: examples of comments in which nobody speaks as staff.
+        taught: texts with the shares of their `voices`, as `teaching.py` heard them; it must not have seen `fresh`.
         watch: gives back the names of the hands one by one while each is left out in turn, to show how far it is.
     """
     told = [_told(one, hand) for one, hand in zip(fresh, _hands(fresh), strict=True)]
@@ -58,12 +66,19 @@ def voice_weights(
     words = words_of_many([(one["author"], _told(one).words) for one in corrected])
     told += [_Told([its], frozenset(one["labels"])) for its, one in zip(words, corrected, strict=True)]
     said = Counter(word for one in told for word in set(one.words))
-    known = sorted(word for word, comments_with_it in said.items() if comments_with_it >= FEWEST_DOCUMENTS)
+    often = {word for word, comments_with_it in said.items() if comments_with_it >= FEWEST_DOCUMENTS}
+    lessons = [_told({"text": one["text"], "labels": one["voices"]}) for one in taught]
+    said = Counter(word for one in lessons for word in set(one.words))
+    known = sorted(often.union(word for word, lessons_with_it in said.items() if lessons_with_it >= FEWEST_LESSONS))
     told += [_told({"text": text, "labels": [UNKNOWN]}, share=SHARE_OF_AN_ANSWER) for text in answers]
     rows = {
         "comment": [row for one in told for row in _whole(one)],
         "clause": [row for one in told for row in _by_clause(one)],
     }
+    for one, lesson in zip(lessons, taught, strict=True):
+        of_it = [_Row(one.words, voice, share * LESSON_SHARE, "") for voice, share in lesson["voices"].items()]
+        rows["comment"] += of_it
+        rows["clause"] += of_it if len(one.clauses) == 1 else []
     # Of a voice that nobody has in these comments nothing can be learned.
     classes = [name for name in (*all_types(), UNKNOWN) if any(name in one.labels for one in told)]
     # These lean, and do not know yet how far to trust their leanings.
@@ -75,7 +90,7 @@ def voice_weights(
     pairs = [(comment, leaning[one.hand]) for comment, one in zip(fresh, told, strict=False)]
     return {
         **_fitted(rows, classes, known),
-        **_trust(pairs),
+        **_trust(pairs, _together([one["labels"] for one in (*comments, *fresh)])),
         "threshold": VOICE_THRESHOLD,
         "least": VOICE_LEAST,
     }
@@ -153,30 +168,37 @@ def _fitted(rows: Mapping[str, Sequence[_Row]], classes: Sequence[str], known: S
 
     intercepts: list[float] = []
     weights: dict[str, list[float]] = {}
+    said: Counter[str] = Counter()
     for part, its in enumerate(rows.values()):
         vectoriser, matrix = vectors([row.words for row in its], known)
-        fitted = LogisticRegression(C=VOICE_C, max_iter=1000, class_weight="balanced").fit(
+        fitted = LogisticRegression(C=VOICE_C, max_iter=1000, tol=CLOSE, class_weight="balanced").fit(
             matrix, [row.voice for row in its], sample_weight=[row.share for row in its]
         )
         order = [list(fitted.classes_).index(name) for name in classes]
         intercepts += [round(float(fitted.intercept_[n]), 4) for n in order]
         worth = (fitted.coef_[order] * vectoriser.idf_).T
-        for word, of_word in zip(vectoriser.get_feature_names_out(), worth, strict=True):
+        names = vectoriser.get_feature_names_out()
+        for word, of_word, count in zip(names, worth, matrix.getnnz(axis=0), strict=True):
+            said[str(word)] += int(count)
             heavy = [(n, round(float(one), 2)) for n, one in enumerate(of_word) if abs(one) >= LEAST_WEIGHT]
             weights.setdefault(str(word), []).extend(
                 value for n, one in heavy for value in (part * len(classes) + n, one)
             )
-    listed = [[word, entry] for word, entry in weights.items() if entry]
+    telling = sorted(
+        (word for word, entry in weights.items() if entry),
+        key=lambda word: -max(map(abs, weights[word][1::2])) * said[word] ** 0.5,
+    )
+    listed = [[word, weights[word]] for word in sorted(telling[:MOST_WORDS])]
     return {"classes": list(classes), "intercepts": intercepts, "words": listed}
 
 
-def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]]) -> dict[str, Mapping[str, Any]]:
+def _trust(fresh: Sequence[tuple[Mapping[str, Any], VoiceModel]], together: Together) -> dict[str, Mapping[str, Any]]:
     """Return how far leanings and frames are trusted, and leanings alone beside a voice that is named.
 
     Args:
         fresh: comments that no frame was written for, each with weights that were fitted to nothing of the same hand.
+        together: as `_together` returns it.
     """
-    together = _together([comment["labels"] for comment, _ in fresh])
     rows: dict[str, list[dict[str, float]]] = {"trust": [], "beside": []}
     right: dict[str, list[bool]] = {"trust": [], "beside": []}
     for comment, model in fresh:

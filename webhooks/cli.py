@@ -50,6 +50,7 @@ COMMANDS = {
     "explain": ("webhooks.commands.evaluating:explain", "Say why a text has its tags."),
     "evaluate": ("webhooks.commands.evaluating:evaluate", "Measure the tagger on labelled comments."),
     "retrain": ("webhooks.commands.training:retrain", "Fit the learned weights; a worse model is refused."),
+    "teach": ("webhooks.commands.training:teach", "Let a sentence encoder write lessons for retrain."),
     "families": ("webhooks.commands.training:families", "Group the words that the learned weights look at."),
     "taxonomy": ("webhooks.commands.evaluating:taxonomy", "Check the taxonomy and the lexicon for mistakes."),
     "verify-summary": ("webhooks.commands.checking:verify_summary", "Check a summary; name what has changed since."),

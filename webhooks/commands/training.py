@@ -1,6 +1,7 @@
-"""Commands that teach the tagger: retrain, and families, which groups the words that the weights look at."""
+"""Commands that train the tagger: retrain, teach, which gives it more to learn from, and families of like words."""
 
 import json
+import random
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 import click
 
 from plugin.evaluation import is_held_out, is_learned_from
+from plugin.model import UNKNOWN
+from plugin.stakeholders import all_types
 from webhooks.commands.goals import answers_in
 from webhooks.commands.tagging import labelled_comments
 
 LEAST_GAIN = 0.0
+NEEDED_TO_TEACH = "Teaching needs torch, transformers and numpy: install them first."
 
 
 @click.command()
@@ -36,6 +40,11 @@ LEAST_GAIN = 0.0
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Survey answers of patients and families (CSV): nobody speaks as staff there. Half of them are learned from.",
 )
+@click.option(
+    "--taught",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What `manyvoices teach` has written.",
+)
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Folder to write the weights to.")
 @click.option("--from-corrections", is_flag=True, help="Learn who speaks from the corrections in the database too.")
 def retrain(
@@ -43,6 +52,7 @@ def retrain(
     checked: tuple[Path, ...],
     fresh: tuple[Path, ...],
     feedback: Path | None,
+    taught: Path | None,
     into: Path | None,
     from_corrections: bool,
 ) -> None:
@@ -52,18 +62,11 @@ def retrain(
     from plugin.vocabulary import LEXICON
     from plugin.voices import VOICE_WEIGHTS, as_lines, default_voices, voices_from
 
-    told, new = (
-        [
-            one
-            for file in files
-            for one in labelled_comments(file, or_urgent=True)
-            if not (is_held_out(str(one["id"])) or one.get("held_out") or one.get("notes") == "unseen")
-        ]
-        for files in (training, fresh)
-    )
+    told, new = _told_in(training), _told_in(fresh)
     check = [one for file in checked for one in labelled_comments(file) if is_held_out(str(one["id"]))]
     if not told or not check:
         raise click.ClickException("Training needs labelled comments, and the check needs some of its held-out part.")
+    lessons = _lessons_in(taught) if taught else []
     corrected = _corrected() if from_corrections else []
     answers = [text for text in answers_in(feedback) if is_learned_from(text)] if feedback else []
     told_of = {
@@ -78,6 +81,7 @@ def retrain(
                 [one for one in new or told if "labels" in one],
                 corrected,
                 answers,
+                lessons,
                 _watched,
             ),
         }
@@ -118,6 +122,73 @@ def _watched(hands: Sequence[str]) -> Iterable[str]:
     from tqdm import tqdm
 
     return tqdm(hands, desc="Learning voices", unit="hand", disable=None, leave=False)
+
+
+def _lessons_in(file: Path) -> list[dict[str, Any]]:
+    lessons = []
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                one = json.loads(line)
+                fits = isinstance(one["text"], str) and one["voices"].keys() <= {*all_types(), UNKNOWN}
+            except (ValueError, KeyError, TypeError, AttributeError):
+                fits = False
+            if not fits:
+                raise click.ClickException(f"{file.name}, line {number}: not what `manyvoices teach` writes.")
+            lessons.append(one)
+    return lessons
+
+
+@click.command()
+@click.argument("encoder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("vectors", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("training", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--into", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write to.")
+@click.option("--times", type=click.IntRange(1), default=6, show_default=True, help="Variations of each comment.")
+def teach(encoder: Path, vectors: Path, training: tuple[Path, ...], into: Path, times: int) -> None:
+    """Let a sentence ENCODER learn who speaks, and write what it hears in variations of the comments, for retrain.
+
+    ENCODER is a folder as the library transformers saves it, VECTORS a list of words in GloVe's text form. It takes
+    half an hour.
+    """
+    from plugin import teaching
+
+    told = [one for one in _told_in(training) if "labels" in one]
+    texts = [one["text"] for one in told]
+    seen = {word for text in texts for word in re.findall(r"[a-z]+", text.lower())}
+    dice = random.Random(0)  # noqa: S311 - training, not secrets
+    try:
+        with vectors.open(encoding="utf-8") as lines:
+            near = teaching.neighbours_of(lines, seen)
+    except ImportError:
+        raise click.ClickException(NEEDED_TO_TEACH) from None
+    except ValueError as problem:
+        raise click.ClickException(f"{vectors.name} is not a list of words and numbers ({problem}).") from None
+    varied = teaching.variations(texts, near, times, dice)
+    try:
+        found = teaching.taught(told, varied, encoder, _heard)
+    except ImportError:
+        raise click.ClickException(NEEDED_TO_TEACH) from None
+    except (OSError, ValueError):
+        raise click.ClickException(f"{encoder.name} is not a sentence encoder that transformers can read.") from None
+    into.write_text("".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in found), encoding="utf-8")
+    click.echo(f"{len(found)} variations heard: written to {into.name}. Now run retrain with --taught.")
+
+
+def _heard(batches: Iterable[Any], what: str) -> Iterable[Any]:
+    from tqdm import tqdm
+
+    return tqdm(batches, desc=what, unit="batch", disable=None, leave=False)
+
+
+def _told_in(files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return the labelled comments of these files without those that are never learned from."""
+    return [
+        one
+        for file in files
+        for one in labelled_comments(file, or_urgent=True)
+        if not (is_held_out(str(one["id"])) or one.get("held_out") or one.get("notes") == "unseen")
+    ]
 
 
 def _corrected() -> list[dict[str, Any]]:
