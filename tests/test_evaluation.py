@@ -96,6 +96,7 @@ def test_explain_says_what_counted_and_what_was_blocked():
     result = CliRunner().invoke(main, ["explain", "I am a GP. If I were a nurse I would laugh."])
     assert result.exit_code == 0
     assert "Health professional: the author says it of themselves: “I am a GP”." in result.output
+    assert "“I am a GP”: the author says it of themselves\n" in result.output
     answer = json.loads(CliRunner().invoke(main, ["explain", "--json", "She said I am a nurse."]).stdout)
     assert answer["findings"][0]["counted"] is False
 

@@ -51,7 +51,9 @@ def explain(text: str | None, as_json: bool) -> None:
         click.echo("\nFound:")
     for one in explanation.findings:
         mark = "+" if one.counted else "-"
-        click.echo(f"  {mark} {one.type} ({one.frame}, {one.confidence:.2f}) “{one.evidence.text}”: {one.reason}")
+        click.echo(
+            f"  {mark} {one.type} ({one.frame}, {one.confidence:.2f}) “{one.evidence.text}”: {one.reason.removesuffix(':')}"
+        )
     click.echo(f"\nFrames tried: {', '.join(explanation.frames_tried) or 'none'}")
 
 
