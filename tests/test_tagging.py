@@ -469,6 +469,12 @@ def test_a_slip_of_the_fingers_in_an_everyday_word_hides_nobody(typed, meant):
         ("Dietitian. If the tray goes back full, ask why.", ["health_professional"]),
         ("Doctor. The waiting times are too long.", []),
         ("I was going to train as an OT until I saw the fees.", []),
+        ("My daughter's training to be a paramedic, so I read this through my fingers.", []),
+        ("There's a woman in my choir whose husband had the operation in the report.", []),
+        ("My late uncle worked on the railways. They would have called it what it was.", []),
+        ("I read complaints for the ombudsman, and have since 2011.", ["regulator_policy"]),
+        ("I read complaints for the trust, and have since 2011.", ["safety_quality_lead"]),
+        ("There used to be a bell by each chair in my phlebotomy room.", []),
     ],
 )
 def test_what_others_say_is_theirs_and_what_the_author_says_in_passing_is_heard(text, types):
